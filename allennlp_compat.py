@@ -1,0 +1,383 @@
+"""
+Lets the last release of AllenNLP (2.10.1, 2022) run unmodified on current PyTorch and transformers.
+
+`setup.py` names `install` as an entry point of the group `torch.backends`. PyTorch calls such entry
+points at the end of `import torch`, and AllenNLP imports PyTorch before anything of its own, so the
+repairs are in place in every process: the console script, `python -m allennlp`, notebooks, pytest,
+spawned workers.
+
+`install` only puts a finder on `sys.meta_path`. Each repair below is a generator bound to the
+AllenNLP modules it concerns: what stands before its `yield` runs before such a module is executed,
+what stands after runs when the module is complete. A repair whose cause is absent changes nothing.
+
+Set `ALLENNLP_COMPAT_LOG=1` to see on standard error what was applied.
+"""
+
+import importlib.util
+import os
+import sys
+from typing import Callable, Iterator
+
+Repair = Callable[[], Iterator[None]]
+
+_REPAIRS: dict[str, list[Repair]] = {}
+
+
+def install() -> None:
+    """
+    Registers the import hook; called by `import torch`, and by our packages in case that is
+    switched off.
+    """
+    if not any(isinstance(finder, _RepairingFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _RepairingFinder())
+
+
+def log(message: str) -> None:
+    if os.environ.get("ALLENNLP_COMPAT_LOG"):
+        print(f"allennlp_compat: {message}", file=sys.stderr)
+
+
+class _RepairingFinder:
+    """
+    Finds the modules that have repairs, by asking the other finders and wrapping the loader they
+    give.
+    """
+
+    def find_spec(self, name, path=None, target=None):
+        repairs = _REPAIRS.get(name)
+        if repairs is None:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(name, path, target) for finder in others)
+        spec = next((spec for spec in specs if spec is not None), None)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _RepairingLoader(spec.loader, repairs)
+        return spec
+
+
+class _RepairingLoader:
+    def __init__(self, loader, repairs: list[Repair]) -> None:
+        self._loader = loader
+        self._repairs = repairs
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        started = [repair() for repair in self._repairs]
+        for before in started:
+            next(before)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            for after in reversed(started):
+                next(after, None)
+
+
+def repair(*modules: str) -> Callable[[Repair], Repair]:
+    """Binds a repair to the modules it concerns."""
+
+    def register(function: Repair) -> Repair:
+        for module in modules:
+            _REPAIRS.setdefault(module, []).append(function)
+        return function
+
+    return register
+
+
+class _StandIn(type(sys)):
+    """
+    A module in place of one that is not installed, while AllenNLP imports names from it for parts
+    that nobody here uses. Any name is a class that fails with the package's name when it is used
+    after the import.
+    """
+
+    def __init__(self, name: str, base: type = object) -> None:
+        super().__init__(name)
+        self.__path__: list[str] = []
+        self._base = base
+        self._importing = True
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        module = self
+
+        def missing(self, *args, **kwargs):
+            if not module._importing:
+                package = module.__name__.partition(".")[0]
+                raise ModuleNotFoundError(
+                    f"{module.__name__}.{name} needs `pip install {package}`."
+                )
+
+        return type(name, (self._base,), {"__init__": missing})
+
+
+def _stand_in(names: list[str], base: type = object) -> Iterator[None]:
+    """
+    Puts stand-ins for a package and its submodules into `sys.modules`, and takes them away again.
+    """
+    if importlib.util.find_spec(names[0]) is not None:
+        yield
+        return
+    modules = {name: _StandIn(name, base) for name in names}
+    for name, module in modules.items():
+        parent, _, child = name.rpartition(".")
+        if parent:
+            setattr(modules[parent], child, module)
+    sys.modules.update(modules)
+    log(f"stand-in for {names[0]}, which is not installed")
+    yield
+    for name, module in modules.items():
+        module._importing = False
+        del sys.modules[name]
+
+
+@repair(
+    "allennlp.data.image_loader",
+    "allennlp.modules.vision.grid_embedder",
+    "allennlp.modules.vision.region_detector",
+)
+def torchvision_is_optional() -> Iterator[None]:
+    """Only the vision models use torchvision, and it has no CPU build beside `torch==2.13.0`."""
+    return _stand_in(["torchvision", "torchvision.ops", "torchvision.ops.boxes"])
+
+
+@repair(
+    "allennlp.nn.parallel.fairscale_fsdp_accelerator",
+    "allennlp.nn.checkpoint.fairscale_checkpoint_wrapper",
+)
+def fairscale_is_optional() -> Iterator[None]:
+    """fairscale was archived in 2023 and has no wheel; `torch.distributed` took over its parts."""
+    import torch
+
+    names = ["nn", "nn.wrap", "nn.misc", "nn.checkpoint", "optim", "optim.grad_scaler"]
+    return _stand_in(["fairscale"] + [f"fairscale.{name}" for name in names], torch.nn.Module)
+
+
+@repair("allennlp_models.generation.dataset_readers.cnn_dm")
+def ftfy_is_optional() -> Iterator[None]:
+    return _stand_in(["ftfy"])
+
+
+@repair("allennlp_models.rc.dataset_readers.drop")
+def word2number_is_optional() -> Iterator[None]:
+    return _stand_in(["word2number", "word2number.w2n"])
+
+
+@repair("allennlp_models.structured_prediction.dataset_readers.universal_dependencies")
+def conllu_is_optional() -> Iterator[None]:
+    return _stand_in(["conllu"])
+
+
+@repair("allennlp_models.rc.tools.narrativeqa")
+def narrativeqa_without_downloads() -> Iterator[None]:
+    """
+    The module asks nltk for two downloads while it is imported, at every command, and wants
+    py-rouge.
+    """
+    import nltk
+
+    download, nltk.download = nltk.download, lambda *args, **kwargs: False
+    rouge = _stand_in(["rouge"])
+    next(rouge)
+    yield
+    next(rouge, None)
+    nltk.download = download
+
+
+@repair("allennlp.common.push_to_hf")
+def hub_names_that_left() -> Iterator[None]:
+    """
+    `HfFolder` and `Repository` left huggingface_hub with version 1.0; only `push-to-hf` uses them.
+    """
+    import huggingface_hub
+
+    stand_in = _StandIn("huggingface_hub<1")
+    missing = [name for name in ("HfFolder", "Repository") if not hasattr(huggingface_hub, name)]
+    for name in missing:
+        setattr(huggingface_hub, name, getattr(stand_in, name))
+    yield
+    stand_in._importing = False
+    for name in missing:
+        delattr(huggingface_hub, name)
+        log(f"stand-in for huggingface_hub.{name}, gone since 1.0")
+
+
+@repair("allennlp.common.cached_transformers")
+def tokenizers_without_encode_plus() -> Iterator[None]:
+    """
+    Since transformers 4.44 `add_special_tokens` is no longer an option of `from_pretrained`
+    (AllenNLP passes it and gives it again at every call), and since 5.0 `encode_plus` is spelled as
+    a plain call.
+    """
+    yield
+    module = sys.modules["allennlp.common.cached_transformers"]
+    get_tokenizer = module.get_tokenizer
+
+    def get_tokenizer_today(model_name: str, **kwargs):
+        kwargs.pop("add_special_tokens", None)
+        tokenizer = get_tokenizer(model_name, **kwargs)
+        if not hasattr(tokenizer, "encode_plus"):
+            tokenizer.encode_plus = tokenizer.__call__
+        return tokenizer
+
+    module.get_tokenizer = get_tokenizer_today
+    log("cached_transformers.get_tokenizer: no add_special_tokens, encode_plus")
+
+
+@repair("allennlp.training.optimizers")
+def adamw_of_transformers() -> Iterator[None]:
+    """`transformers.AdamW` left with version 4.50; `huggingface_adamw` is built on it."""
+    # This import replaces sys.modules["transformers"], so it has to come before the look-up.
+    import transformers.processing_utils  # noqa: F401
+
+    transformers = sys.modules["transformers"]
+    if hasattr(transformers, "AdamW"):
+        yield
+        return
+    transformers.AdamW = _adamw_with_correct_bias()
+    yield
+    del transformers.AdamW
+    log("huggingface_adamw: on torch.optim.AdamW, since transformers.AdamW is gone since 4.50")
+
+
+def _adamw_with_correct_bias() -> type:
+    import torch
+
+    class AdamW(torch.optim.AdamW):
+        def __init__(self, params, correct_bias: bool = True, **kwargs) -> None:
+            if not correct_bias:
+                raise ValueError(
+                    "huggingface_adamw: `correct_bias: false` left with transformers.AdamW; "
+                    "torch.optim.AdamW always corrects the bias. Take the key out of "
+                    "`trainer.optimizer`."
+                )
+            super().__init__(params, **kwargs)
+
+    return AdamW
+
+
+@repair("allennlp.training.learning_rate_schedulers.pytorch_lr_schedulers")
+def plateau_without_verbose() -> Iterator[None]:
+    """`ReduceLROnPlateau(verbose=)` left with PyTorch 2.7."""
+    yield
+    import inspect
+
+    from torch.optim import lr_scheduler
+
+    original = lr_scheduler.ReduceLROnPlateau
+    if "verbose" in inspect.signature(original).parameters:
+        return
+    module = sys.modules["allennlp.training.learning_rate_schedulers.pytorch_lr_schedulers"]
+
+    def without_verbose(*args, verbose: bool = False, **kwargs):
+        return original(*args, **kwargs)
+
+    module.torch = _Overlay(
+        module.torch,
+        optim=_Overlay(
+            module.torch.optim,
+            lr_scheduler=_Overlay(lr_scheduler, ReduceLROnPlateau=without_verbose),
+        ),
+    )
+    log("reduce_on_plateau: no verbose, gone since torch 2.7")
+
+
+class _Overlay:
+    """A module as one other module shall see it: with some names replaced."""
+
+    def __init__(self, module, **names) -> None:
+        self.__dict__.update(names)
+        self._module = module
+
+    def __getattr__(self, name: str):
+        return getattr(self._module, name)
+
+
+@repair("allennlp.training.checkpointer")
+def training_states_with_numpy_scalars() -> Iterator[None]:
+    """
+    `torch.load` reads tensors and plain types only since PyTorch 2.6, and training states hold
+    metrics as numpy scalars. They are data, so they join the permitted types; pickles stay refused.
+    """
+    yield
+    import numpy
+    import torch
+
+    scalars = [numpy.dtype, numpy._core.multiarray.scalar]
+    old_name = (numpy._core.multiarray.scalar, "numpy.core.multiarray.scalar")
+    dtypes = [type(numpy.dtype(kind)) for kind in "?bhilqefdBHILQ"]
+    torch.serialization.add_safe_globals([*scalars, old_name, *dtypes])
+    log("training states: numpy scalars are permitted in torch.load")
+
+
+@repair("allennlp.training.gradient_descent_trainer")
+def gradient_norm_of_sparse_embeddings() -> Iterator[None]:
+    """
+    `clip_grad_norm_` takes no sparse gradient since PyTorch 2.1; their values give the same norm.
+    """
+    yield
+    module = sys.modules["allennlp.training.gradient_descent_trainer"]
+    original = module.clip_grad_norm_
+
+    def clip_grad_norm(parameters, max_norm, norm_type=2.0, **kwargs):
+        import torch
+
+        parameters = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+        for parameter in parameters:
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+        dense = [_dense_view(parameter) for parameter in parameters if parameter.grad is not None]
+        return original(dense, max_norm, norm_type, **kwargs)
+
+    module.clip_grad_norm_ = clip_grad_norm
+    log("clip_grad_norm_: sparse gradients by their values")
+
+
+def _dense_view(parameter):
+    """
+    The parameter, or for a sparse gradient a carrier whose gradient is the tensor of its values.
+    """
+    if not parameter.grad.is_sparse:
+        return parameter
+    import torch
+
+    values = parameter.grad._values()
+    carrier = torch.nn.Parameter(torch.empty_like(values))
+    carrier.grad = values
+    return carrier
+
+
+@repair("allennlp.data.data_loaders.multiprocess_data_loader")
+def progress_lock_for_spawned_workers() -> Iterator[None]:
+    """
+    Since Python 3.11.5 a lock of the fork context may not travel to a spawned process; one of spawn
+    may to both.
+    """
+    yield
+    module = sys.modules["allennlp.data.data_loaders.multiprocess_data_loader"]
+    module.mp = _Overlay(module.mp, RLock=module.mp.get_context("spawn").RLock)
+    log("data workers: a progress lock that spawned processes can take")
+
+
+@repair("allennlp.common.plugins")
+def plugin_of_every_directory() -> Iterator[None]:
+    """
+    AllenNLP 2.10.1 takes subcommands of plugins from a file in the working directory or from its
+    own short list. Where
+    `bert_classification` is installed, `allennlp serve` is there in any directory.
+    """
+    yield
+    module = sys.modules["allennlp.common.plugins"]
+    discover = module.discover_plugins
+
+    def discover_plugins() -> Iterator[str]:
+        found = ["bert_classification"] if importlib.util.find_spec("bert_classification") else []
+        yield from dict.fromkeys([*found, *discover()])
+
+    module.discover_plugins = discover_plugins

@@ -1,0 +1,62 @@
+"""
+What an archive carries of BERT beside weights and vocabulary, so that it opens with no other file
+and no network: the tokenizer and the configurations, in `vocabulary/.bert`. AllenNLP packs the
+vocabulary's directory whole and, when it reads one, passes over names that begin with a dot.
+"""
+
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Callable, Optional
+
+TOKENIZER = "tokenizer"
+MODEL = "model"
+WEIGHTS = ("weights.th", "best.th", "model_state_*.th")
+
+
+def saved(part: str, serialization_dir: Optional[str]) -> Optional[str]:
+    """The directory of a part that training has saved; `None` when there is none."""
+    directory = _directory(part, serialization_dir)
+    return str(directory) if directory is not None and directory.is_dir() else None
+
+
+def has_weights(serialization_dir: Optional[str]) -> bool:
+    """
+    Whether the directory of an archive, or of a training run, holds weights that are read after
+    construction.
+    """
+    return serialization_dir is not None and any(
+        next(Path(serialization_dir).glob(name), None) is not None for name in WEIGHTS
+    )
+
+
+def save(part: str, serialization_dir: Optional[str], write: Callable[[str], object]) -> None:
+    """
+    Lets `write` fill the directory of a part; of several processes that train together one
+    succeeds.
+    """
+    directory = _directory(part, serialization_dir)
+    if directory is None:
+        return
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    fresh = tempfile.mkdtemp(dir=directory.parent)
+    write(fresh)
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        os.rename(fresh, directory)
+    except OSError:
+        shutil.rmtree(fresh)
+
+
+def _directory(part: str, serialization_dir: Optional[str]) -> Optional[Path]:
+    return (
+        None if serialization_dir is None else Path(serialization_dir, "vocabulary", ".bert", part)
+    )
+
+
+# The vocabulary is written beside what is saved here, and AllenNLP takes that for a leftover.
+logging.getLogger("allennlp.data.vocabulary").addFilter(
+    lambda record: "is not empty" not in str(record.msg)
+)

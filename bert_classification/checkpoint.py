@@ -1,0 +1,167 @@
+"""A BERT checkpoint: what it says of itself, and the reasons not to run it."""
+
+import logging
+import os
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping, Optional, TypeVar, Union
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoConfig, BertConfig, BertModel, BertPreTrainedModel
+from transformers.utils import logging as hf_logging
+
+from bert_classification import archives
+
+logger = logging.getLogger(__name__)
+
+Head = TypeVar("Head", bound=BertPreTrainedModel)
+
+
+def read_config(name: str) -> BertConfig:
+    """
+    The configuration of a checkpoint.
+
+    # Parameters
+
+    name : `str`
+        A directory, or a name on the model hub.
+
+    # Raises
+
+    `ConfigurationError` when there is no such checkpoint, when it is not a BERT, or when its
+    position embeddings are not absolute: transformers 5 would run it as if they were, without a
+    word.
+    """
+    name = os.fspath(name)
+    if os.path.isabs(name) or name.startswith((".", "~")):
+        name = os.path.expanduser(name)
+        if not os.path.isdir(name):
+            raise ConfigurationError(f"There is no BERT in {name}: no such directory.")
+    try:
+        config = AutoConfig.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ConfigurationError(
+            f"{name} is neither a directory with a BERT (config.json, weights, tokenizer) nor a "
+            f"name that the model hub or its local cache knows: {reason}"
+        ) from error
+    if config.model_type != "bert":
+        raise ConfigurationError(
+            f"{name} is a checkpoint of type {config.model_type!r}; bert_classification runs "
+            "`bert` only."
+        )
+    positions = getattr(config, "position_embedding_type", None) or "absolute"
+    if positions != "absolute":
+        raise ConfigurationError(
+            f"{name} has position embeddings of type {positions!r}; transformers 5 knows absolute "
+            "ones only."
+        )
+    return config
+
+
+def load_pretrained(
+    head_class: type[Head],
+    bert_model: Union[str, BertModel],
+    serialization_dir: Optional[str] = None,
+    **config: Any,
+) -> tuple[Head, bool]:
+    """
+    A BERT with the head of a task.
+
+    # Parameters
+
+    head_class : `Type[BertPreTrainedModel]`
+        A `BertFor...` class of transformers.
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel` that gets a fresh head.
+    serialization_dir : `str`, optional
+        Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
+        already, of an archive or of an interrupted run, the model is built from it alone and
+        `bert_model` is not looked at.
+    config : `Any`
+        Entries of the configuration to replace, such as `num_labels`.
+
+    # Returns
+
+    `Tuple[BertPreTrainedModel, bool]`: the model in float32, and whether the checkpoint had the
+    head.
+    """
+    saved = archives.saved(archives.MODEL, serialization_dir)
+    if saved is not None and archives.has_weights(serialization_dir):
+        return head_class(BertConfig.from_pretrained(saved)), True
+    if isinstance(bert_model, BertModel):
+        model, with_head = (
+            head_class(BertConfig(**{**bert_model.config.to_dict(), **config})),
+            False,
+        )
+        model.bert = bert_model
+    else:
+        model, with_head = _read(head_class, bert_model, config)
+    archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)
+    return model, with_head
+
+
+def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple[Head, bool]:
+    settings = read_config(name)
+    for key, value in config.items():
+        setattr(settings, key, value)
+    with _quiet_transformers():
+        model, report = head_class.from_pretrained(
+            name, config=settings, dtype=torch.float32, output_loading_info=True
+        )
+    fresh = sorted(key for key in report["missing_keys"] if not key.startswith("bert."))
+    _check_encoder(name, report["missing_keys"])
+    logger.info(
+        "%s: %s", name, f"fresh {', '.join(fresh)}" if fresh else "the head of the checkpoint"
+    )
+    return model, not fresh
+
+
+@contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """
+    Without the progress bar and the report of every weight; what matters of it we say in one line.
+    """
+    verbosity, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    yield
+    hf_logging.set_verbosity(verbosity)
+    if bars:
+        hf_logging.enable_progress_bar()
+
+
+def _check_encoder(name: str, missing_keys: list[str]) -> None:
+    missing = sorted(
+        key
+        for key in missing_keys
+        if key.startswith("bert.") and not key.startswith("bert.pooler.")
+    )
+    if missing:
+        raise ConfigurationError(
+            f"{name} lacks {len(missing)} weights of BERT, such as {missing[0]}; it is damaged or "
+            "of another kind."
+        )
+
+
+def set_trainable(
+    bert: BertModel, trainable: Union[bool, int], gradient_checkpointing: bool = False
+) -> None:
+    """
+    Decides what of BERT is trained: all of it, nothing (`False` or 0), or the top layers and the
+    pooler, by their number. With `gradient_checkpointing` a training step computes the layers twice
+    and holds one layer's activations at a time.
+    """
+    layers = bert.config.num_hidden_layers
+    if not isinstance(trainable, (bool, int)) or not 0 <= trainable <= layers:
+        raise ConfigurationError(
+            f"`trainable` is {trainable!r}; expected true, false, or the number of top layers to "
+            f"train, up to {layers}."
+        )
+    if trainable is not True:
+        bert.requires_grad_(False)
+        trained = [*bert.encoder.layer[layers - trainable :], bert.pooler] if trainable else []
+        for module in filter(None, trained):
+            module.requires_grad_(True)
+    if gradient_checkpointing:
+        bert.gradient_checkpointing_enable({"use_reentrant": False})

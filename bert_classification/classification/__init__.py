@@ -1,0 +1,3 @@
+from bert_classification.classification.dataset_reader import BertForClassificationReader
+from bert_classification.classification.model import BertForClassification
+from bert_classification.classification.predictor import BertForClassificationPredictor

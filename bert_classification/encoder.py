@@ -1,0 +1,213 @@
+"""
+BERT over a batch of texts without computing padding.
+
+The texts of a batch are laid end to end in one row, with the position of each piece in its own
+text. Everything in BERT but attention works on single positions; attention is done per text, by a
+function registered with the public attention interface of transformers 5.
+"""
+
+from typing import Any, Mapping, NamedTuple, Optional
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, AttentionMaskInterface, BertModel
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+ATTENTION = "bert_classification_packed"
+
+
+class Encoded(NamedTuple):
+    """
+    What BERT makes of a batch of texts.
+
+    hidden_states : `Tensor`, shape `(*, length, width)`, zero on padding.
+    pooled : `Tensor`, shape `(*, width)`, of the first piece of each text; `None` when the BERT has
+    no pooler. internals : `Dict[str, Tensor]`
+        What was asked for beside: `hidden_states` of shape `(*, layers + 1, length, width)`, the
+        embeddings first, and
+        `attentions` of shape `(*, layers, heads, length, length)`.
+    """
+
+    hidden_states: Tensor
+    pooled: Optional[Tensor]
+    internals: dict[str, Tensor] = {}
+
+
+def encode_field(
+    bert: BertModel,
+    tokens: TextFieldTensors,
+    index: str,
+    output_hidden_states: bool = False,
+    output_attentions: bool = False,
+) -> Encoded:
+    """
+    Runs BERT over a text field; see `encode`. Hidden states of all layers and attentions, when
+    asked for, come from the padded batch: attention weights exist in transformers' eager attention
+    only.
+
+    # Raises
+
+    `ConfigurationError` when `tokens` is not what the indexer `bert-pretrained` makes under the key
+    `index`.
+    """
+    field = tokens.get(index) if isinstance(tokens, dict) else None
+    if not isinstance(field, dict) or not {"input_ids", "token_type_ids", "mask"} <= set(field):
+        given = ", ".join(map(str, tokens)) if isinstance(tokens, dict) else type(tokens).__name__
+        raise ConfigurationError(
+            f"`tokens` holds {given or 'nothing'}; expected the tensors of the token indexer "
+            f"`bert-pretrained` under the key {index!r}. Let `model.index` be the indexer's key in "
+            "`dataset_reader.token_indexers`, and make tensors of texts with a reader or a "
+            "predictor."
+        )
+    tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
+    if output_hidden_states or output_attentions:
+        return _encode_padded(bert, *tensors, output_hidden_states, output_attentions)
+    return encode(bert, *tensors)
+
+
+def refuse_unknown_arguments(unknown: Mapping[str, Any]) -> None:
+    """Raises `ConfigurationError` for arguments that `forward` does not know, such as `labels`."""
+    if "labels" in unknown:
+        raise ConfigurationError("`forward` got `labels`; in AllenNLP the argument is `label`.")
+    if unknown:
+        raise ConfigurationError(
+            f"`forward` got {', '.join(unknown)}, which this model does not know; the fields of "
+            "the dataset reader have the names of the model's arguments."
+        )
+
+
+def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor) -> Encoded:
+    """
+    Runs BERT over texts.
+
+    # Parameters
+
+    bert : `BertModel`
+        Made by `checkpoint.load_pretrained`.
+    input_ids, token_type_ids, mask : `Tensor`
+        Shape `(*, length)`: any leading dimensions, so that a text may also be one choice or one
+        window of many. A row without a single piece is permitted, and padding may stand on either
+        side.
+    """
+    rows, length = input_ids.shape[:-1], input_ids.shape[-1]
+    mask = mask.reshape(-1, length).bool()
+    lengths = mask.sum(-1)
+    _check_ids(bert, input_ids)
+    if bert.config._attn_implementation != ATTENTION:
+        bert.set_attn_implementation(ATTENTION)
+    packed = _run_packed(
+        bert,
+        input_ids.reshape(-1, length)[mask],
+        token_type_ids.reshape(-1, length)[mask],
+        mask,
+        lengths,
+    )
+    hidden_states = packed.new_zeros(*mask.shape, packed.size(-1))
+    hidden_states[mask] = packed
+    pooled = None
+    if bert.pooler is not None:
+        starts = (lengths.cumsum(0) - lengths).clamp(max=max(len(packed) - 1, 0))
+        pooled = bert.pooler(packed[starts].unsqueeze(1)).view(*rows, -1)
+    return Encoded(hidden_states.view(*rows, length, -1), pooled)
+
+
+def _encode_padded(
+    bert: BertModel,
+    input_ids: Tensor,
+    token_type_ids: Tensor,
+    mask: Tensor,
+    output_hidden_states: bool,
+    output_attentions: bool,
+) -> Encoded:
+    rows, length = input_ids.shape[:-1], input_ids.shape[-1]
+    mask = mask.reshape(-1, length).bool()
+    _check_ids(bert, input_ids)
+    bert.set_attn_implementation("eager")
+    output = bert(
+        input_ids=input_ids.reshape(-1, length),
+        token_type_ids=token_type_ids.reshape(-1, length),
+        attention_mask=mask,
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        output_hidden_states=output_hidden_states,
+        output_attentions=output_attentions,
+        use_cache=False,
+    )
+    internals = {
+        name: torch.stack(output[name], dim=1).unflatten(0, rows)
+        for name in ("hidden_states", "attentions")
+        if output.get(name) is not None
+    }
+    hidden_states = output.last_hidden_state * mask.unsqueeze(-1)
+    pooled = None
+    if bert.pooler is not None:
+        first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
+        pooled = bert.pooler(first.unsqueeze(1)).view(*rows, -1)
+    return Encoded(hidden_states.view(*rows, length, -1), pooled, internals)
+
+
+def _run_packed(
+    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, lengths: Tensor
+) -> Tensor:
+    """The last hidden states of texts laid end to end, shape `(pieces, width)`."""
+    positions = (mask.cumsum(-1) - 1)[mask]
+    embedded = bert.embeddings(
+        input_ids=input_ids.unsqueeze(0),
+        token_type_ids=token_type_ids.unsqueeze(0),
+        position_ids=positions.unsqueeze(0),
+    )
+    lengths_of_texts = [length for length in lengths.tolist() if length]
+    return bert.encoder(embedded, text_lengths=lengths_of_texts).last_hidden_state[0]
+
+
+def _check_ids(bert: BertModel, input_ids: Tensor) -> None:
+    if input_ids.size(-1) > bert.config.max_position_embeddings:
+        raise ConfigurationError(
+            f"A text of {input_ids.size(-1)} word pieces; this BERT has "
+            f"{bert.config.max_position_embeddings} positions. Set `max_pieces` of the token "
+            "indexer, or leave it out."
+        )
+    # On a GPU the look would wait for the device at every batch.
+    if input_ids.device.type == "cpu" and input_ids.numel():
+        largest = int(input_ids.max())
+        if largest >= bert.config.vocab_size:
+            raise ConfigurationError(
+                f"Word piece {largest} is beyond the {bert.config.vocab_size} that this BERT "
+                "embeds: the tokenizer (`dataset_reader.token_indexers.bert.pretrained_model`) "
+                "and the weights (`model.bert_model`) are of different checkpoints."
+            )
+
+
+def _attend(
+    module: torch.nn.Module,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Optional[Tensor],
+    dropout: float = 0.0,
+    scaling: Optional[float] = None,
+    text_lengths: Optional[list[int]] = None,
+    **kwargs,
+):
+    """
+    Attention within each text of a row, shape `(1, heads, pieces, width)`; without `text_lengths`
+    as usual.
+    """
+    if text_lengths is None:
+        return sdpa_attention_forward(
+            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
+        )
+    texts = zip(*(states.split(text_lengths, dim=2) for states in (query, key, value)))
+    causal = getattr(module, "is_causal", False)
+    attended = [
+        scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal, scale=scaling)
+        for q, k, v in texts
+    ]
+    return torch.cat(attended, dim=2).transpose(1, 2), None
+
+
+AttentionInterface.register(ATTENTION, _attend)
+AttentionMaskInterface.register(ATTENTION, sdpa_mask)

@@ -1,0 +1,73 @@
+"""
+What all our predictors share: records in, one output for each, and an error in the place of a bad
+one.
+"""
+
+from typing import Any, Sequence
+
+import torch
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.predictors import Predictor
+
+from bert_classification.reader import BertReader
+from bert_classification.records import RecordError, expect_object
+
+
+class BertPredictor(Predictor):
+    """
+    The base of our predictors: one record, a JSONL batch and a served batch go the same way.
+
+    A record that is not what the task expects gets the output `{"error": ...}`; the others are not
+    touched. Keys of the input that are not the task's are carried into the output, and the gold
+    value of a labelled record as `gold`.
+    """
+
+    input_keys: tuple[str, ...] = ()
+    gold_key: str = ""
+
+    _dataset_reader: BertReader
+    _model: Any
+
+    def predict_json(self, inputs: JsonDict) -> JsonDict:
+        return self.predict_batch_json([inputs])[0]
+
+    def predict_batch_json(self, inputs: Sequence[JsonDict]) -> list[JsonDict]:
+        parsed = [self._parse(record) for record in inputs]
+        examples = [example for example, error in parsed if not error]
+        instances = self._dataset_reader.to_instances(examples)
+        predictions = iter(self.predict_batch_instance(instances) if instances else [])
+        return [
+            {**self._carried(record), **({"error": error} if error else next(predictions))}
+            for record, (_, error) in zip(inputs, parsed)
+        ]
+
+    def _parse(self, record: JsonDict) -> tuple[Any, str]:
+        """The example in a record, or the reason why there is none."""
+        try:
+            expect_object(record, "the record")
+            return self._dataset_reader.parse(record, "the record", labelled=False), ""
+        except RecordError as error:
+            return None, str(error)
+
+    def _carried(self, record: JsonDict) -> dict[str, Any]:
+        if not isinstance(record, dict):
+            return {}
+        carried = {
+            key: value
+            for key, value in record.items()
+            if key not in (*self.input_keys, self.gold_key)
+        }
+        if self.gold_key in record:
+            carried["gold"] = record[self.gold_key]
+        return carried
+
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        example = self._dataset_reader.parse(json_dict, "the record", labelled=False)
+        return self._dataset_reader.to_instances([example])[0]
+
+    def get_interpretable_layer(self) -> torch.nn.Module:
+        return self._model.bert.embeddings.word_embeddings
+
+    def get_interpretable_text_field_embedder(self) -> torch.nn.Module:
+        return self._model.bert.embeddings.word_embeddings

@@ -1,0 +1,1 @@
+from bert_classification.serving.command import Serve

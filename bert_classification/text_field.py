@@ -1,0 +1,126 @@
+"""
+The field of word pieces that our readers make: arrays of ids instead of one object for each piece.
+"""
+
+from typing import NamedTuple, Optional
+
+import numpy
+import torch
+from allennlp.data.fields import SequenceField
+from allennlp.data.fields.text_field import TextFieldTensors
+
+from bert_classification.tokenization import WordPieces
+
+
+class WordPieceField(SequenceField[TextFieldTensors]):
+    """
+    A text in word pieces, as a model takes it: `{index: {input_ids, token_type_ids, mask}}`, the
+    tensors that a
+    `TextField` with the indexer `bert-pretrained` gives as well. It needs 4 bytes a piece and no
+    vocabulary.
+
+    # Parameters
+
+    ids : `numpy.ndarray`
+        The piece ids with special pieces, int32, shape `(length,)`.
+    second : `int`
+        Where the second segment begins: token type 0 before it, 1 from it on; the length when there
+        is none.
+    indexer_name : `str`
+        The key of the token indexer in the reader's `token_indexers`.
+    pad_id : `int`
+        The id of `[PAD]`.
+    """
+
+    __slots__ = ["ids", "second", "indexer_name", "pad_id"]
+
+    def __init__(self, ids: numpy.ndarray, second: int, indexer_name: str, pad_id: int) -> None:
+        self.ids = ids
+        self.second = second
+        self.indexer_name = indexer_name
+        self.pad_id = pad_id
+
+    def sequence_length(self) -> int:
+        return len(self.ids)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def get_padding_lengths(self) -> dict[str, int]:
+        return {"pieces": len(self.ids)}
+
+    def as_tensor(self, padding_lengths: dict[str, int]) -> TextFieldTensors:
+        length = padding_lengths["pieces"]
+        input_ids = torch.full((length,), self.pad_id, dtype=torch.long)
+        input_ids[: len(self.ids)] = torch.from_numpy(self.ids)
+        positions = torch.arange(length)
+        mask = positions < len(self.ids)
+        token_type_ids = ((positions >= self.second) & mask).long()
+        return {
+            self.indexer_name: {
+                "input_ids": input_ids,
+                "token_type_ids": token_type_ids,
+                "mask": mask,
+            }
+        }
+
+    def batch_tensors(self, tensor_list: list[TextFieldTensors]) -> TextFieldTensors:
+        fields = [tensors[self.indexer_name] for tensors in tensor_list]
+        return {
+            self.indexer_name: {
+                key: torch.stack([field[key] for field in fields]) for key in fields[0]
+            }
+        }
+
+    def empty_field(self) -> "WordPieceField":
+        return WordPieceField(numpy.empty(0, numpy.int32), 0, self.indexer_name, self.pad_id)
+
+    def human_readable_repr(self) -> list[int]:
+        return self.ids.tolist()
+
+
+class Truncation(NamedTuple):
+    """How many texts were cut, of how many, and the longest seen, in word pieces."""
+
+    cut: int = 0
+    texts: int = 0
+    longest: int = 0
+
+    def add(self, length: int, limit: int) -> "Truncation":
+        return Truncation(self.cut + (length > limit), self.texts + 1, max(self.longest, length))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cut} of {self.texts} texts were cut; the longest has {self.longest} word pieces"
+        )
+
+
+def join_segments(
+    pieces: WordPieces,
+    first: numpy.ndarray,
+    second: Optional[numpy.ndarray] = None,
+) -> tuple[numpy.ndarray, int]:
+    """
+    `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, and where the second segment begins.
+    Nothing is cut.
+    """
+    sep = numpy.array([pieces.sep_id], numpy.int32)
+    parts = [numpy.array([pieces.cls_id], numpy.int32), first, sep]
+    start = len(first) + 2
+    if second is not None:
+        parts += [second, sep]
+    return numpy.concatenate(parts), start
+
+
+def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
+    """
+    The lengths at which two segments fit into `room` together, when the longer one is cut first.
+    The odd piece goes to the longer one, and to the second of two equal ones, as in `longest_first`
+    of the `tokenizers` library.
+    """
+    if first + second <= room:
+        return first, second
+    shorter = min(first, second)
+    short_end = min(shorter, room // 2)
+    long_end = room - short_end
+    return (short_end, long_end) if first <= second else (long_end, short_end)
