@@ -1,6 +1,6 @@
 """
-`make demo`: fine-tunes a real BERT on the sentences in fixtures/classification, evaluates it, and predicts new ones.
-Every step is an `allennlp` command, printed before it runs.
+`make demo`: fine-tunes a real BERT on the sentences in fixtures/classification, evaluates it, and
+predicts new ones. Every step is an `allennlp` command, printed before it runs.
 """
 
 import json

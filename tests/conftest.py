@@ -13,8 +13,9 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import bert_classification  # noqa: E402, F401  registers everything
 from allennlp.commands import main  # noqa: E402
+
+import bert_classification  # noqa: E402, F401  registers everything
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"

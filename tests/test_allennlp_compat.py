@@ -121,7 +121,9 @@ class TestOtherCommands:
         archive = archive_of("classification")
         allennlp("evaluate", archive, dev, "--output-file", output)
         trained = metrics_of(archive.parent)
-        assert json.loads(output.read_text())["loss"] == pytest.approx(trained["best_validation_loss"])
+        assert json.loads(output.read_text())["loss"] == pytest.approx(
+            trained["best_validation_loss"]
+        )
 
     def test_find_lr(self, tmp_path) -> None:
         arguments = ("--num-batches", 11, "--start-lr", 1e-5, "--end-lr", 1e-3)

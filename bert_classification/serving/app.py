@@ -8,6 +8,7 @@ from allennlp.predictors import Predictor
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 
 def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
@@ -22,8 +23,8 @@ def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
         with one_at_a_time:
             return function(records)
 
-    @app.exception_handler(HTTPException)
-    async def as_error(_: Request, error: HTTPException) -> JSONResponse:
+    @app.exception_handler(AnyHTTPException)
+    async def as_error(_: Request, error: AnyHTTPException) -> JSONResponse:
         return JSONResponse({"error": error.detail}, error.status_code)
 
     @app.get("/health")

@@ -1,5 +1,7 @@
 import argparse
 import logging
+import signal
+import sys
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import check_for_gpu
@@ -58,6 +60,8 @@ def serve(args: argparse.Namespace) -> None:
         overrides=args.overrides,
     )
     predictor = Predictor.from_archive(archive, args.predictor)
+    # uvicorn finishes what it accepted and then passes the signal on; that is a good end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
     uvicorn.run(
         make_app(predictor, args.title), host=args.host, port=args.port, log_level="warning"

@@ -1,0 +1,153 @@
+"""The padding-free way through BERT against the padded one of transformers."""
+
+import pytest
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import Encoded, encode, encode_field
+from tests.conftest import BERT
+
+LENGTHS = {
+    "one": [7],
+    "equal": [5, 5, 5],
+    "wildly different": [3, 60, 1, 17],
+    "the longest beside the shortest": [128, 3],
+    "with an empty row": [4, 0, 9],
+}
+
+
+@pytest.fixture
+def bert() -> BertModel:
+    return BertModel.from_pretrained(BERT).eval()
+
+
+def random_batch(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(7)
+    mask = torch.arange(max(lengths)).expand(len(lengths), -1) < torch.tensor(lengths).unsqueeze(1)
+    ids = torch.randint(5, 500, mask.shape, generator=generator) * mask
+    types = torch.randint(0, 2, mask.shape, generator=generator) * mask
+    return ids, types, mask
+
+
+def padded(bert: BertModel, ids, types, mask) -> Encoded:
+    bert.set_attn_implementation("eager")
+    output = bert(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
+    return Encoded(output.last_hidden_state, output.pooler_output)
+
+
+@pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
+def test_equals_the_padded_path(bert, lengths) -> None:
+    ids, types, mask = random_batch(lengths)
+    theirs = padded(bert, ids, types, mask)
+    ours = encode(bert, ids, types, mask)
+    assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
+    full = mask.any(-1)
+    assert torch.allclose(ours.pooled[full], theirs.pooled[full], atol=1e-5)
+    assert not ours.hidden_states[~mask].any()
+
+
+def test_gradients_equal_the_padded_path(bert) -> None:
+    ids, types, mask = random_batch([3, 30, 11])
+    gradients = []
+    for run in (encode, padded):
+        bert.zero_grad()
+        output = run(bert, ids, types, mask)
+        (output.hidden_states[mask].square().sum() + output.pooled.sum()).backward()
+        gradients.append([parameter.grad.clone() for parameter in bert.parameters()])
+    for ours, theirs in zip(*gradients):
+        assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-4)
+
+
+def test_leading_dimensions_stay(bert) -> None:
+    ids, types, mask = random_batch([4, 0, 9, 2, 6, 1])
+    flat = encode(bert, ids, types, mask)
+    nested = encode(bert, *(tensor.view(2, 3, -1) for tensor in (ids, types, mask)))
+    assert torch.equal(nested.hidden_states.flatten(0, 1), flat.hidden_states)
+    assert torch.equal(nested.pooled.flatten(0, 1), flat.pooled)
+
+
+def test_padding_on_the_left_changes_nothing(bert) -> None:
+    ids, types, mask = random_batch([4, 9])
+    right = encode(bert, ids, types, mask)
+    turned = [tensor.clone() for tensor in (ids, types, mask)]
+    for tensor in turned:
+        tensor[0] = tensor[0].roll(5)
+    left = encode(bert, *turned)
+    assert torch.allclose(left.pooled, right.pooled, atol=1e-6)
+    assert torch.allclose(left.hidden_states[0, 5:], right.hidden_states[0, :4], atol=1e-6)
+
+
+def test_dropout_is_on_in_training(bert) -> None:
+    batch = random_batch([4, 9])
+    bert.train()
+    assert not torch.equal(encode(bert, *batch).pooled, encode(bert, *batch).pooled)
+
+
+def test_hidden_states_and_attentions_on_request(bert) -> None:
+    ids, types, mask = random_batch([4, 9])
+    tokens = {"bert": {"input_ids": ids, "token_type_ids": types, "mask": mask}}
+    asked = encode_field(bert, tokens, "bert", output_hidden_states=True, output_attentions=True)
+    assert asked.internals["hidden_states"].shape == (2, 3, 9, 32)
+    assert asked.internals["attentions"].shape == (2, 2, 2, 9, 9)
+    assert torch.allclose(asked.internals["attentions"][0, 0, :, :4, :4].sum(-1), torch.ones(1))
+    plain = encode_field(bert, tokens, "bert")
+    assert plain.internals == {}
+    assert torch.allclose(asked.hidden_states, plain.hidden_states, atol=1e-5)
+    assert torch.allclose(asked.pooled, plain.pooled, atol=1e-5)
+
+
+def test_gradient_checkpointing_is_really_on(bert) -> None:
+    calls = []
+    for layer in bert.encoder.layer:
+        layer.attention.register_forward_hook(lambda *_: calls.append(1))
+    for on, expected in ((False, 2), (True, 4)):
+        calls.clear()
+        set_trainable(bert, True, gradient_checkpointing=on)
+        bert.train()
+        encode(bert, *random_batch([4, 9])).pooled.sum().backward()
+        assert len(calls) == expected  # each layer once more in the backward pass
+
+
+@pytest.mark.parametrize(
+    "trainable, layers", [(True, {0, 1}), (False, set()), (1, {1}), (0, set()), (2, {0, 1})]
+)
+def test_trainable_layers(bert, trainable, layers) -> None:
+    set_trainable(bert, trainable)
+    trained = {name for name, parameter in bert.named_parameters() if parameter.requires_grad}
+    assert {int(name.split(".")[2]) for name in trained if ".layer." in name} == layers
+    assert any(name.startswith("pooler") for name in trained) is bool(layers)
+    assert any(name.startswith("embeddings") for name in trained) is (trainable is True)
+
+
+class TestRefusals:
+    def test_pieces_beyond_the_embedding_name_both_settings(self, bert) -> None:
+        ids, types, mask = random_batch([4])
+        with pytest.raises(ConfigurationError, match="pretrained_model.*model.bert_model"):
+            encode(bert, ids + 600, types, mask)
+
+    def test_texts_beyond_the_positions(self, bert) -> None:
+        with pytest.raises(ConfigurationError, match="129 word pieces.*128 positions"):
+            encode(bert, *random_batch([129]))
+
+    @pytest.mark.parametrize("tokens", [["a text"], "a text", {"other": {}}, torch.ones(2, 3)])
+    def test_something_that_is_no_text_field(self, bert, tokens) -> None:
+        with pytest.raises(ConfigurationError, match="token indexer `bert-pretrained`"):
+            encode_field(bert, tokens, "bert")
+
+    @pytest.mark.parametrize("trainable", [3, -1, "all"])
+    def test_trainable_that_is_no_number_of_layers(self, bert, trainable) -> None:
+        with pytest.raises(ConfigurationError, match="`trainable`"):
+            set_trainable(bert, trainable)
+
+
+def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog) -> None:
+    from transformers import BertForSequenceClassification
+
+    BertForSequenceClassification.from_pretrained(BERT).half().save_pretrained(tmp_path)
+    model, with_head = load_pretrained(BertForSequenceClassification, str(tmp_path))
+    assert with_head and model.dtype is torch.float32
+    with caplog.at_level("INFO"):
+        _, with_head = load_pretrained(BertForSequenceClassification, BERT)
+    assert not with_head and "fresh classifier.bias, classifier.weight" in caplog.text
