@@ -1,10 +1,14 @@
-"""A label that knows its place in the data and, when they are given, all labels in their order."""
+"""Labels that know their place in the data and, when they are given, all labels in their order."""
 
-from typing import Optional
+from typing import Any, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
-from allennlp.data.fields import LabelField
+from allennlp.data.fields import LabelField, MultiLabelField
+
+# A vocabulary orders labels by their counts. Labels in a given order get steps of this beside what
+# was counted.
+STEP = 10**12
 
 
 class KnownLabelField(LabelField):
@@ -37,20 +41,62 @@ class KnownLabelField(LabelField):
         self.names = names
 
     def count_vocab_items(self, counter: dict[str, dict[str, int]]) -> None:
-        if self.names is None:
-            super().count_vocab_items(counter)
-            return
-        # A vocabulary orders by count: these counts, the same from every instance, are the order of
-        # the names.
-        counts = counter[self._label_namespace]
-        if self.names[0] not in counts:
-            counts.update({name: len(self.names) - at for at, name in enumerate(self.names)})
+        _count_in_order(counter[self._label_namespace], self.names)
+        super().count_vocab_items(counter)
 
     def index(self, vocab: Vocabulary) -> None:
-        known = vocab.get_token_to_index_vocabulary(self._label_namespace)
-        if self.label not in known:
+        _check_known([self.label], vocab, self._label_namespace, self.place)
+        super().index(vocab)
+
+
+class KnownMultiLabelField(MultiLabelField):
+    """The same for any number of labels; see `KnownLabelField`."""
+
+    __slots__ = ["place", "names"]
+
+    def __init__(
+        self,
+        labels: list[str],
+        place: str,
+        names: Optional[list[str]] = None,
+        label_namespace: str = "labels",
+    ) -> None:
+        super().__init__(labels, label_namespace)
+        self.place = place
+        self.names = names
+
+    def count_vocab_items(self, counter: dict[str, dict[str, int]]) -> None:
+        _count_in_order(counter[self._label_namespace], self.names)
+        super().count_vocab_items(counter)
+
+    def index(self, vocab: Vocabulary) -> None:
+        _check_known(self.labels, vocab, self._label_namespace, self.place)
+        super().index(vocab)
+
+
+def label_counts(vocab: Vocabulary, namespace: str) -> list[int]:
+    """
+    How often each label occurs in the instances the vocabulary was made of, in its order; nothing
+    for a vocabulary that was read from files.
+    """
+    counts = (vocab._retained_counter or {}).get(namespace, {})
+    if not counts:
+        return []
+    names = vocab.get_token_to_index_vocabulary(namespace)
+    return [counts.get(name, 0) % STEP for name in names]
+
+
+def _count_in_order(counts: dict[str, int], names: Optional[list[str]]) -> None:
+    if names and counts.get(names[0], 0) < STEP:
+        for at, name in enumerate(reversed(names), 1):
+            counts[name] = counts.get(name, 0) + at * STEP
+
+
+def _check_known(labels: Sequence[Any], vocab: Vocabulary, namespace: str, place: str) -> None:
+    known = vocab.get_token_to_index_vocabulary(namespace)
+    for label in labels:
+        if label not in known:
             raise ConfigurationError(
-                f"{self.place}: label {self.label!r} is unknown; the model knows "
+                f"{place}: label {label!r} is unknown; the model knows "
                 f"{', '.join(map(repr, known)) or 'no labels'}."
             )
-        super().index(vocab)

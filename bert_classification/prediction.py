@@ -34,21 +34,26 @@ class BertPredictor(Predictor):
 
     def predict_batch_json(self, inputs: Sequence[JsonDict]) -> list[JsonDict]:
         parsed = [self._parse(record) for record in inputs]
-        examples = [example for example, error in parsed if not error]
-        instances = self._dataset_reader.to_instances(examples)
+        examples = [example for example in parsed if not isinstance(example, RecordError)]
+        built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
+        results = [each if isinstance(each, RecordError) else next(built) for each in parsed]
+        instances = [result for result in results if isinstance(result, Instance)]
         predictions = iter(self.predict_batch_instance(instances) if instances else [])
         return [
-            {**self._carried(record), **({"error": error} if error else next(predictions))}
-            for record, (_, error) in zip(inputs, parsed)
+            {
+                **self._carried(record),
+                **(next(predictions) if isinstance(result, Instance) else {"error": str(result)}),
+            }
+            for record, result in zip(inputs, results)
         ]
 
-    def _parse(self, record: JsonDict) -> tuple[Any, str]:
+    def _parse(self, record: JsonDict) -> Any:
         """The example in a record, or the reason why there is none."""
         try:
             expect_object(record, "the record")
-            return self._dataset_reader.parse(record, "the record", labelled=False), ""
+            return self._dataset_reader.parse(record, "the record", labelled=False)
         except RecordError as error:
-            return None, str(error)
+            return error
 
     def _carried(self, record: JsonDict) -> dict[str, Any]:
         if not isinstance(record, dict):

@@ -1,6 +1,7 @@
 """What all our dataset readers share: records in, checked examples, instances out in batches."""
 
 import logging
+import math
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
 
 import numpy
@@ -94,6 +95,15 @@ class BertReader(DatasetReader):
         """One instance for each example; all their texts are tokenized in one call."""
         raise NotImplementedError
 
+    def instances_or_errors(self, examples: Sequence[Any]) -> list[Union[Instance, RecordError]]:
+        """`to_instances`, with an error in the place of an example that is none after all."""
+        try:
+            return list(self.to_instances(examples))
+        except RecordError as error:
+            if len(examples) == 1:
+                return [error]
+            return [self.instances_or_errors([example])[0] for example in examples]
+
     def records(self, path: str) -> Iterable[Record]:
         """The records of a file; tasks with a format of their own extend it."""
         return read_records(path, self.format, self.columns, self.encoding)
@@ -103,7 +113,11 @@ class BertReader(DatasetReader):
         for records in lazy_groups_of(
             self.shard_iterable(self.records(file_path)), RECORDS_AT_ONCE
         ):
-            yield from self.to_instances([self._labelled_example(record) for record in records])
+            examples = [self._labelled_example(record) for record in records]
+            for record, instance in zip(records, self.instances_or_errors(examples)):
+                if isinstance(instance, RecordError):
+                    raise ConfigurationError(f"{record.place}: {instance}") from instance
+                yield instance
         if self.truncation.cut:
             logger.warning(
                 "%s: %s. `max_pieces` of the token indexer (%d) governs it.",
@@ -122,30 +136,37 @@ class BertReader(DatasetReader):
         """Our fields hold word pieces already."""
 
     def text_fields(
-        self, texts: Sequence[str], pairs: Sequence[Optional[str]]
+        self, texts: Sequence[str], pairs: Sequence[Optional[str]], may_cut: bool = True
     ) -> list[WordPieceField]:
         """
-        `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]`, for each text; too long ones are cut,
-        of a pair the longer one first, and counted.
+        `[CLS] text [SEP]`, or `[CLS] text [SEP] pair [SEP]`, for each text. Too long ones are cut,
+        of a pair the longer one first, and counted; or else they raise `RecordError`.
         """
+        return [
+            self._text_field(first, second, may_cut) for first, second in self.ids_of(texts, pairs)
+        ]
+
+    def ids_of(
+        self, texts: Sequence[str], pairs: Sequence[Optional[str]]
+    ) -> list[tuple[numpy.ndarray, Optional[numpy.ndarray]]]:
+        """The piece ids of texts and their pairs, tokenized in one call."""
         present = [pair for pair in pairs if pair is not None]
         ids = self.pieces.ids([*texts, *present])
         seconds = iter(ids[len(texts) :])
-        return [
-            self._text_field(first, None if pair is None else next(seconds))
-            for first, pair in zip(ids, pairs)
-        ]
+        return [(first, None if pair is None else next(seconds)) for first, pair in zip(ids, pairs)]
 
-    def _text_field(self, first: numpy.ndarray, second: Optional[numpy.ndarray]) -> WordPieceField:
+    def _text_field(
+        self, first: numpy.ndarray, second: Optional[numpy.ndarray], may_cut: bool
+    ) -> WordPieceField:
         limit = self.pieces.max_pieces
         specials = 2 if second is None else 3
         length = len(first) + (0 if second is None else len(second)) + specials
         self.truncation = self.truncation.add(length, limit)
         if length > limit:
-            if not self.indexer.truncate_long_sequences:
-                raise ConfigurationError(
-                    f"A text of {length} word pieces, more than `max_pieces` ({limit}), with "
-                    "`truncate_long_sequences: false`."
+            if not (may_cut and self.indexer.truncate_long_sequences):
+                raise RecordError(
+                    f"a text of {length} word pieces, more than the {limit} of `max_pieces`. Let "
+                    "`truncate_long_sequences` of the token indexer be true to cut it."
                 )
             first, second = _cut(first, second, limit - specials)
         return self.field(*join_segments(self.pieces, first, second))
@@ -188,12 +209,43 @@ def get_optional_text(values: Mapping[str, Any], key: str) -> Optional[str]:
 
 def get_label(values: Mapping[str, Any], label_names: Optional[Sequence[str]]) -> str:
     """The value of `label` as a string, by its name where it is a number in `label_names`."""
-    if values.get("label") is None:
-        raise RecordError("no key `label`; training and evaluation need it.")
-    label = values["label"]
+    label = _get_gold(values)
     if not isinstance(label, (str, int)):
         raise RecordError(f"`label`: expected a string or a whole number, got {describe(label)}.")
     return label_name(label, label_names)
+
+
+def get_labels(
+    values: Mapping[str, Any], label_names: Optional[Sequence[str]], delimiter: Optional[str]
+) -> list[str]:
+    """The value of `label` as a list of names; a string is split by the delimiter."""
+    labels = _get_gold(values)
+    if isinstance(labels, str) and delimiter is not None:
+        labels = [label.strip() for label in labels.split(delimiter) if label.strip()]
+    if not isinstance(labels, list) or not all(isinstance(label, (str, int)) for label in labels):
+        raise RecordError(
+            f"`label`: expected a list of strings, got {describe(labels)}. For labels in one "
+            "string set `dataset_reader.label_delimiter`."
+        )
+    return list(dict.fromkeys(label_name(label, label_names) for label in labels))
+
+
+def get_number(values: Mapping[str, Any]) -> float:
+    """The value of `label` as a number."""
+    label = _get_gold(values)
+    try:
+        number = math.nan if isinstance(label, bool) else float(label)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise RecordError(f"`label`: expected a number, got {describe(label)}.")
+    return number
+
+
+def _get_gold(values: Mapping[str, Any]) -> Any:
+    if values.get("label") is None:
+        raise RecordError("no key `label`; training and evaluation need it.")
+    return values["label"]
 
 
 def label_name(label: Union[str, int], label_names: Optional[Sequence[str]]) -> str:

@@ -9,14 +9,17 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
-from allennlp.data import Batch, Vocabulary
+from allennlp.data import Batch, Instance, Vocabulary
+from allennlp.models.archival import load_archive
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from bert_classification import (
     BertForClassification,
+    BertForClassificationPredictor,
     BertForClassificationReader,
     PretrainedBertIndexer,
 )
+from bert_classification.classification.problem_types import make_problem
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 TRAIN = str(FIXTURES / "classification" / "train.jsonl")
@@ -71,6 +74,237 @@ class TestParity:
         expected = theirs(**padded, labels=torch.ones(len(texts), dtype=torch.long))
         assert torch.allclose(ours["logits"], expected.logits, atol=1e-5)
         assert torch.allclose(ours["loss"], expected.loss, atol=1e-5)
+
+
+MULTI, NUMBER = "multi_label_classification", "regression"
+
+
+def make_reader(**settings) -> BertForClassificationReader:
+    return BertForClassificationReader(
+        token_indexers={"bert": PretrainedBertIndexer(BERT)}, **settings
+    )
+
+
+class TestProblemTypes:
+    @pytest.mark.parametrize(
+        "problem_type, labels, expected",
+        [
+            (MULTI, [["negative"], []], torch.tensor([[1.0, 0, 0], [0, 0, 0]])),
+            (NUMBER, [3.5, -1], torch.tensor([3.5, -1])),
+        ],
+    )
+    def test_loss_equals_hugging_face(self, vocab, problem_type, labels, expected) -> None:
+        reader = make_reader(problem_type=problem_type)
+        model = BertForClassification(vocab, BERT, problem_type=problem_type).eval()
+        texts = ("Short.", "A much longer text about a train.")
+        instances = [reader.text_to_instance(text, label=one) for text, one in zip(texts, labels)]
+        ours = model(**tensors(instances, vocab))
+        theirs = BertForSequenceClassification.from_pretrained(
+            BERT, num_labels=model.problem.num_logits, problem_type=problem_type
+        ).eval()
+        theirs.load_state_dict(model.state_dict(), strict=False)
+        encoded = AutoTokenizer.from_pretrained(BERT)(
+            list(texts), padding=True, return_tensors="pt"
+        )
+        output = theirs(**encoded, labels=expected)
+        assert torch.allclose(ours["logits"], output.logits, atol=1e-5)
+        assert torch.allclose(ours["loss"], output.loss, atol=1e-5)
+
+    @pytest.mark.parametrize(
+        "problem_type, lines",
+        [
+            (MULTI, [{"text": f"a {n}", "label": ["x", "y"][: n % 3]} for n in range(12)]),
+            (NUMBER, [{"text": f"a {n}", "label": n / 2} for n in range(12)]),
+        ],
+    )
+    def test_trains_evaluates_and_predicts(self, tmp_path, problem_type, lines) -> None:
+        data = write_lines(tmp_path / "data.jsonl", lines)
+        overrides = {
+            "dataset_reader.problem_type": problem_type,
+            "model.problem_type": problem_type,
+            "train_data_path": data,
+            "validation_data_path": data,
+            "trainer.num_epochs": 1,
+            "trainer.validation_metric": "-loss",
+        }
+        config = "training_config/classification.jsonnet"
+        allennlp("train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides))
+        archive, output = tmp_path / "out" / "model.tar.gz", tmp_path / "predictions.jsonl"
+        allennlp("evaluate", archive, data)
+        allennlp("predict", archive, data, "--output-file", output, "--silent")
+        first = read_json_lines(output)[0]
+        assert isinstance(first["labels"], list) if problem_type == MULTI else first["score"]
+        metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+        expected = {MULTI: "best_validation_micro_f1", NUMBER: "best_validation_pearson"}
+        assert type(metrics[expected[problem_type]]) is float
+
+    def test_labels_in_one_column_by_their_numbers(self, tmp_path) -> None:
+        (tmp_path / "data.tsv").write_text("so good\t0,2\tid1\nfine\t\tid2\n")
+        reader = make_reader(
+            problem_type=MULTI,
+            columns={"text": 0, "label": 1},
+            label_names=["joy", "anger", "love"],
+            label_delimiter=",",
+        )
+        instances = list(reader.read(str(tmp_path / "data.tsv")))
+        assert [instance["label"].labels for instance in instances] == [["joy", "love"], []]
+
+    def test_metrics_of_many_labels_equal_scikit_learn(self) -> None:
+        from sklearn.metrics import f1_score
+
+        generator = torch.Generator().manual_seed(5)
+        logits = torch.randn(40, 3, generator=generator)
+        gold = torch.randint(0, 2, (40, 3), generator=generator)
+        problem = make_problem(
+            MULTI, ["a", "b", "c"], [], {"threshold": {"a": 0.2, "b": 0.5, "c": 0.7}}
+        )
+        problem.update(logits[:25], gold[:25])
+        problem.update(logits[25:], gold[25:])
+        assert problem.metrics(reset=False) == {}
+        metrics = problem.metrics(reset=True)
+        chosen = logits.sigmoid() >= torch.tensor([0.2, 0.5, 0.7])
+        assert metrics["micro_f1"] == pytest.approx(f1_score(gold, chosen, average="micro"))
+        assert metrics["f1/b"] == pytest.approx(f1_score(gold[:, 1], chosen[:, 1]))
+        readable = problem.readable({"probs": logits.sigmoid()})["labels"]
+        assert readable[0] == [name for name, among in zip("abc", chosen[0].tolist()) if among]
+
+    @pytest.mark.parametrize("kind", ["global", "per_label"])
+    def test_thresholds_are_tuned_on_validation_in_training_only(self, kind) -> None:
+        probs = torch.tensor([[0.3, 0.9], [0.2, 0.85], [0.1, 0.6], [0.05, 0.3]])
+        gold = torch.tensor([[1, 1], [1, 1], [0, 0], [0, 0]])
+        problem = make_problem(MULTI, ["a", "b"], [], {"tune_threshold": kind}).eval()
+        problem.update(probs.logit(), gold)
+        untouched = problem.metrics(reset=True)
+        assert problem.thresholds.tolist() == [0.5, 0.5]
+        problem.train().update(probs.logit(), gold)
+        problem.metrics(reset=True)
+        assert problem.thresholds.tolist() == [0.5, 0.5]
+        problem.eval().update(probs.logit(), gold)
+        tuned = problem.metrics(reset=True)
+        assert tuned["micro_f1"] > untouched["micro_f1"]
+        assert len(set(problem.thresholds.tolist())) == {"global": 1, "per_label": 2}[kind]
+        if kind == "per_label":
+            assert tuned["macro_f1"] == 1.0
+
+    def test_class_weights_and_label_smoothing(self) -> None:
+        logits, gold = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 0, 1])
+        names = ["a", "b", "c"]
+        for weights, expected in (
+            ({"c": 3, "a": 1, "b": 2}, [1.0, 2.0, 3.0]),
+            ([1, 2, 3], [1.0, 2.0, 3.0]),
+            ("balanced", [6 / 9, 6 / 6, 6 / 3]),
+        ):
+            options = {"class_weights": weights, "label_smoothing": 0.1}
+            problem = make_problem("single_label_classification", names, [3, 2, 1], options)
+            loss = torch.nn.functional.cross_entropy(
+                logits, gold, weight=torch.tensor(expected), label_smoothing=0.1
+            )
+            assert torch.allclose(problem.loss(logits, gold), loss)
+
+    def test_balanced_counts_the_training_data_and_travels_with_the_weights(self, tmp_path) -> None:
+        lines = [{"text": "a", "label": "x"}] * 3 + [{"text": "b", "label": "y"}]
+        data = write_lines(tmp_path / "data.jsonl", lines)
+        overrides = {
+            "dataset_reader.label_names": ["y", "x"],
+            "model.class_weights": "balanced",
+            "train_data_path": data,
+            "validation_data_path": data,
+        }
+        config = "training_config/classification.jsonnet"
+        allennlp("train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides))
+        model = load_archive(tmp_path / "out" / "model.tar.gz").model
+        assert model.problem.class_weights.tolist() == pytest.approx([2, 2 / 3])
+
+    def test_top_k_and_matthews(self) -> None:
+        from sklearn.metrics import matthews_corrcoef
+
+        problem = make_problem("single_label_classification", ["a", "b", "c"], [], {"top_k": 2})
+        probs = torch.tensor([[0.2, 0.5, 0.3]])
+        assert [entry["label"] for entry in problem.readable({"probs": probs})["top_k"][0]] == [
+            "b",
+            "c",
+        ]
+        logits, gold = torch.randn(20, 3), torch.randint(0, 3, (20,))
+        problem.update(logits, gold)
+        expected = matthews_corrcoef(gold, logits.argmax(-1))
+        assert problem.metrics(reset=True)["matthews"] == pytest.approx(expected)
+
+    @pytest.mark.parametrize(
+        "problem_type, options, message",
+        [
+            ("multi_label", {}, "`problem_type` is 'multi_label'; expected one of"),
+            (NUMBER, {"top_k": 3}, "`model.top_k` has no meaning with `problem_type: regression`"),
+            (MULTI, {"threshold": [0.5]}, "`threshold` has 1 numbers for 2 labels: a, b"),
+            (MULTI, {"threshold": {"a": 0.5}}, "`threshold` names a; the labels are a, b"),
+            (MULTI, {"tune_threshold": "yes"}, "`tune_threshold` is 'yes'"),
+        ],
+    )
+    def test_bad_options(self, problem_type, options, message) -> None:
+        with pytest.raises(ConfigurationError, match=message):
+            make_problem(problem_type, ["a", "b"], [], options)
+
+    def test_reader_and_model_of_different_problem_types(self, reader, vocab) -> None:
+        model = BertForClassification(vocab, BERT, problem_type=MULTI)
+        with pytest.raises(ConfigurationError, match="dataset_reader.problem_type"):
+            model(**tensors([reader.text_to_instance("a", label="neutral")], vocab))
+
+    @pytest.mark.parametrize(
+        "problem_type, label, message",
+        [
+            (NUMBER, "much", "`label`: expected a number, got a string"),
+            (NUMBER, True, "`label`: expected a number, got a boolean"),
+            (NUMBER, "nan", "`label`: expected a number"),
+            (MULTI, "joy", "`label`: expected a list of strings, got a string"),
+            (MULTI, [{}], "`label`: expected a list of strings, got a list"),
+        ],
+    )
+    def test_bad_labels(self, tmp_path, problem_type, label, message) -> None:
+        data = write_lines(tmp_path / "data.jsonl", [{"text": "a", "label": label}])
+        with pytest.raises(ConfigurationError, match=f"data.jsonl, line 1: {message}"):
+            list(make_reader(problem_type=problem_type).read(data))
+
+
+class TestLongTexts:
+    TEXT = "the train was late and " * 80
+
+    def test_windows_cover_the_text_and_their_logits_are_pooled(self, vocab) -> None:
+        reader = make_reader(long_text="windows", doc_stride=50)
+        model = BertForClassification(vocab, BERT, window_pooling="mean").eval()
+        long, short = reader.text_to_instance(self.TEXT, "Why?"), reader.text_to_instance("Late.")
+        windows = long["tokens"].field_list
+        assert len(windows) > 2 and all(len(window) <= 128 for window in windows)
+        together = model(**tensors([long, short], vocab))["logits"]
+        plain = BertForClassification(vocab, BERT).eval()
+        plain.load_state_dict(model.state_dict())
+        each = [
+            plain(**tensors([Instance({"tokens": window})], vocab))["logits"] for window in windows
+        ]
+        assert torch.allclose(together[0], torch.cat(each).mean(0), atol=1e-5)
+        alone = plain(**tensors([make_reader().text_to_instance("Late.")], vocab))["logits"]
+        assert torch.allclose(together[1], alone[0], atol=1e-5)
+        model._window_pooling = "max"
+        highest = model(**tensors([long, short], vocab))["logits"]
+        assert torch.allclose(highest[0], torch.cat(each).amax(0), atol=1e-5)
+
+    def test_error_names_the_record_in_training(self, tmp_path) -> None:
+        lines = [{"text": "fine", "label": "x"}, {"text": self.TEXT, "label": "x"}]
+        data = write_lines(tmp_path / "data.jsonl", lines)
+        with pytest.raises(
+            ConfigurationError, match="data.jsonl, line 2: a text of 642 word pieces"
+        ):
+            list(make_reader(long_text="error").read(data))
+
+    def test_error_spares_the_other_records_in_prediction(self, vocab) -> None:
+        model = BertForClassification(vocab, BERT)
+        predictor = BertForClassificationPredictor(model, make_reader(long_text="error"))
+        outputs = predictor.predict_batch_json([{"text": "a"}, {"text": self.TEXT}, {"text": "b"}])
+        assert ["error" in output for output in outputs] == [False, True, False]
+
+    def test_unknown_policies(self, vocab) -> None:
+        with pytest.raises(ConfigurationError, match="`long_text` is 'cut'"):
+            make_reader(long_text="cut")
+        with pytest.raises(ConfigurationError, match="`window_pooling` is 'vote'"):
+            BertForClassification(vocab, BERT, window_pooling="vote")
 
 
 class TestReader:

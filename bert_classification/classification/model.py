@@ -1,16 +1,20 @@
 from typing import Any, Optional, Union
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from allennlp.training.metrics import CategoricalAccuracy, FBetaMeasure
-from torch import IntTensor, Tensor
-from torch.nn.functional import cross_entropy
+from torch import Tensor
 from transformers import BertForSequenceClassification, BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.classification.problem_types import (
+    PerLabel,
+    make_problem,
+)
 from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.label_field import label_counts
 
 
 @Model.register("bert_for_classification")
@@ -38,6 +42,23 @@ class BertForClassification(Model):
         Initializes the final layer, by the names `weight` and `bias`.
     regularizer : `RegularizerApplicator`, optional
         As in every AllenNLP model.
+    problem_type : `str`, optional (default = `single_label_classification`)
+        Or `multi_label_classification`, or `regression`; the reader's has to be the same.
+    class_weights : `Union[str, List[float], Dict[str, float]]`, optional
+        Of a single label: its weight in the loss; `balanced` weighs by the inverse of the counts in
+        the instances that the vocabulary was made of.
+    label_smoothing : `float`, optional (default = `0.0`)
+        Of a single label: the share of the probability that is spread over all labels.
+    top_k : `int`, optional
+        Of a single label: add the most probable labels to the output, with their probabilities.
+    pos_weight : `Union[float, List[float], Dict[str, float]]`, optional
+        Of many labels: the weight of their presence in the loss.
+    threshold : `Union[float, List[float], Dict[str, float]]`, optional (default = `0.5`)
+        Of many labels: the probability from which on a label is given.
+    tune_threshold : `str`, optional
+        Of many labels: `global` or `per_label`; see `MultiLabel`.
+    window_pooling : `str`, optional (default = `mean`)
+        How the logits of a long text's windows become one: `mean` or `max`.
     gradient_checkpointing : `bool`, optional (default = `False`)
         Less memory for more time: a training step computes each layer's activations twice.
     output_hidden_states, output_attentions : `bool`, optional (default = `False`)
@@ -60,6 +81,14 @@ class BertForClassification(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        problem_type: str = "single_label_classification",
+        class_weights: Optional[Union[str, PerLabel]] = None,
+        label_smoothing: Optional[float] = None,
+        top_k: Optional[int] = None,
+        pos_weight: Optional[Union[float, PerLabel]] = None,
+        threshold: Optional[Union[float, PerLabel]] = None,
+        tune_threshold: Optional[str] = None,
+        window_pooling: str = "mean",
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -67,10 +96,24 @@ class BertForClassification(Model):
     ) -> None:
         super().__init__(vocab, regularizer)
         self._index = index
-        self._label_namespace = label_namespace
-        num_labels = num_labels or vocab.get_vocab_size(label_namespace)
+        self._window_pooling = checked_pooling(window_pooling)
+        names = label_names(vocab, label_namespace, num_labels)
+        options = {
+            "class_weights": class_weights,
+            "label_smoothing": label_smoothing,
+            "top_k": top_k,
+            "pos_weight": pos_weight,
+            "threshold": threshold,
+            "tune_threshold": tune_threshold,
+        }
+        counts = label_counts(vocab, label_namespace)
+        self.problem = make_problem(problem_type, names, counts, options)
         pretrained, _ = load_pretrained(
-            BertForSequenceClassification, bert_model, serialization_dir, num_labels=num_labels
+            BertForSequenceClassification,
+            bert_model,
+            serialization_dir,
+            num_labels=self.problem.num_logits,
+            problem_type=problem_type,
         )
         self.bert = pretrained.bert
         self.dropout = torch.nn.Dropout(dropout)
@@ -78,52 +121,66 @@ class BertForClassification(Model):
         self._internals = (output_hidden_states, output_attentions)
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
-        self._accuracy = CategoricalAccuracy()
-        self._f1 = FBetaMeasure()
-        self._micro_f1 = FBetaMeasure(average="micro")
 
     def forward(
-        self, tokens: TextFieldTensors, label: Optional[IntTensor] = None, **unknown: Any
+        self, tokens: TextFieldTensors, label: Optional[Tensor] = None, **unknown: Any
     ) -> dict[str, Tensor]:
         """
         # Parameters
 
         tokens : `TextFieldTensors`
             What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
-            length)` each.
-        label : `IntTensor`, optional
-            Shape `(batch_size,)`.
+            length)` each, or `(batch_size, windows, length)`.
+        label : `Tensor`, optional
+            Shape `(batch_size,)`: indices of labels, or numbers; of many labels `(batch_size,
+            num_labels)`, 1 where a label is given.
 
         # Returns
 
-        `logits` and `probs` of shape `(batch_size, num_labels)`, and `loss` when `label` was given.
+        `logits` of shape `(batch_size, num_labels)`; `probs` of the same shape, or of a regression
+        `score` of shape `(batch_size,)`; and `loss` when `label` was given.
         """
         refuse_unknown_arguments(unknown)
         encoded = encode_field(self.bert, tokens, self._index, *self._internals)
         logits = self.classifier(self.dropout(encoded.pooled))
-        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.internals}
+        if logits.dim() == 3:
+            present = tokens[self._index]["mask"].any(-1)
+            logits = pool_windows(logits, present, self._window_pooling)
+        output = {"logits": logits, **self.problem.output(logits), **encoded.internals}
         if label is not None:
-            output["loss"] = cross_entropy(logits, label)
-            for metric in (self._accuracy, self._f1, self._micro_f1):
-                metric(logits, label)
+            output["loss"] = self.problem.loss(logits, label)
+            self.problem.update(logits, label)
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
-        """Adds `label`: for each text the name of the most probable label."""
-        names = self.vocab.get_index_to_token_vocabulary(self._label_namespace)
-        best = output_dict["probs"].argmax(-1).tolist()
-        output_dict["label"] = [names.get(index, str(index)) for index in best]
+        """Adds the name of the most probable `label`, or of all `labels` above their thresholds."""
+        output_dict.update(self.problem.readable(output_dict))
         return output_dict
 
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`accuracy`, `macro_f1`, `micro_f1`, and `f1/LABEL` for each label."""
-        f1 = self._f1.get_metric(reset)["fscore"]
-        names = self.vocab.get_index_to_token_vocabulary(self._label_namespace)
-        return {
-            "accuracy": float(self._accuracy.get_metric(reset)),
-            "macro_f1": sum(f1) / len(f1),
-            "micro_f1": float(self._micro_f1.get_metric(reset)["fscore"]),
-            **{f"f1/{names.get(index, index)}": float(value) for index, value in enumerate(f1)},
-        }
+        """See `SingleLabel`, `MultiLabel` and `Regression`."""
+        return self.problem.metrics(reset)
+
+
+def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) -> list[str]:
+    """The labels in the order of the logits; those beyond the vocabulary by their number."""
+    # To look at a namespace that is not there would create it, empty, and that cannot be saved.
+    known = namespace in vocab.get_namespaces()
+    names = vocab.get_index_to_token_vocabulary(namespace) if known else {}
+    return [names.get(index, str(index)) for index in range(num_labels or len(names))]
+
+
+def pool_windows(logits: Tensor, present: Tensor, pooling: str) -> Tensor:
+    """The logits of windows, shape `(batch_size, windows, labels)`, over those that are present."""
+    absent = ~present.unsqueeze(-1)
+    if pooling == "max":
+        return logits.masked_fill(absent, -torch.inf).amax(1)
+    return logits.masked_fill(absent, 0.0).sum(1) / present.sum(1, keepdim=True)
+
+
+def checked_pooling(pooling: str) -> str:
+    if pooling not in ("mean", "max"):
+        raise ConfigurationError(f"`window_pooling` is {pooling!r}; expected `mean` or `max`.")
+    return pooling
