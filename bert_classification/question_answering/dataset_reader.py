@@ -42,7 +42,7 @@ class Context(NamedTuple):
 
 
 class GoldAnswers(MetadataField):
-    """The gold answers' texts; the vocabulary learns from it that there are impossible questions."""
+    """The texts of the gold answers; the vocabulary learns of impossible questions from it."""
 
     def count_vocab_items(self, counter: dict[str, dict[str, int]]) -> None:
         if not self.metadata:

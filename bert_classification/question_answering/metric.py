@@ -18,7 +18,7 @@ class SquadScores(Metric):
     def __init__(self) -> None:
         self.reset()
 
-    def __call__(
+    def __call__(  # type: ignore[override]
         self,
         predictions: Sequence[str],
         best_answers: Sequence[str],

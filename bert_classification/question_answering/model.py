@@ -5,7 +5,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from torch import IntTensor, Tensor
+from torch import IntTensor
 from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
 from transformers import BertModel
 
@@ -176,11 +176,11 @@ class BertForQuestionAnswering(Model):
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
-        For each question `answer`, with `start` and `end` in characters of the context, and `score`,
-        its probability among the `n_best` ones; `null_score`, the score of no answer, and
-        `null_score_diff`, by how much it is above that of the best answer. No answer is the answer
-        `""` from 0 to 0; it is among `n_best` when the model handles impossible questions. Logits
-        are taken out.
+        For each question `answer`, with `start` and `end` in characters of the context, and
+        `score`, its probability among the `n_best` ones; `null_score`, the score of no answer (a
+        sum of logits), and `null_score_diff`, by how much it is above that of the best answer. No
+        answer is the answer `""` from 0 to 0; it is among `n_best` when the model handles
+        impossible questions. Logits are taken out.
         """
         tensors = ("span_scores", "span_starts", "span_ends", "null_score")
         columns = [output_dict.pop(key).tolist() for key in tensors]
@@ -205,23 +205,24 @@ class BertForQuestionAnswering(Model):
         null_score: float,
     ) -> dict[str, Any]:
         # Two pieces may stand for the same character; the better of two equal answers stays.
-        spans: dict = {}
+        spans: dict[tuple[int, int], float] = {}
         for start, end, score in zip(starts, ends, scores):
             if score > float("-inf"):
                 spans.setdefault((start, end), score)
-        n_best = [
-            {"answer": source["context"][start:end], "start": start, "end": end, "score": score}
-            for (start, end), score in spans.items()
-        ]
         if self.handle_impossible_answer or not spans:
-            null = {"answer": "", "start": 0, "end": 0, "score": null_score}
-            n_best = sorted([*n_best, null], key=lambda answer: -answer["score"])
-        probs = torch.tensor([answer["score"] for answer in n_best]).softmax(0).tolist()
-        n_best = [{**answer, "score": prob} for answer, prob in zip(n_best, probs)]
+            spans[0, 0] = null_score
+        probs = torch.tensor(list(spans.values())).softmax(0).tolist()
+        answers = [
+            {"answer": source["context"][start:end], "start": start, "end": end, "score": prob}
+            for (start, end), prob in zip(spans, probs)
+        ]
         diff = null_score - scores[0]
-        wanted = not spans or self._is_null(diff)
-        given = next(answer for answer in n_best if (not answer["answer"]) == wanted)
-        return {**given, "n_best": n_best, "null_score": null_score, "null_score_diff": diff}
+        return {
+            **answers[-1 if self._is_null(diff) else 0],
+            "n_best": sorted(answers, key=lambda answer: -answer["score"]),
+            "null_score": null_score,
+            "null_score_diff": diff,
+        }
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """Exact match and F1 in percent; see `SquadScores`."""

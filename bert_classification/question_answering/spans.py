@@ -163,11 +163,11 @@ def best_spans(
     window, place, longer = _unravel(found, scores.shape[2:])
     first_piece = (windows[..., 0] - windows[..., 1]).gather(1, window) + place
     exists = best > -torch.inf
-    characters = [
+    starts, ends = (
         offsets[..., side].gather(1, piece.where(exists, 0)) if offsets.size(1) else piece * 0
         for side, piece in enumerate((first_piece, first_piece + longer))
-    ]
-    return BestSpans(best, *characters, null_scores.amin(1))
+    )
+    return BestSpans(best, starts, ends, null_scores.amin(1))
 
 
 def _unravel(index: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
