@@ -94,7 +94,7 @@ class BertForQuestionAnsweringReader(BertReader):
 
     def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
         context = get_text(values, "context")
-        if not any(unicodedata.category(character)[0] in "LNPS" for character in context):
+        if not any(map(_is_visible, context)):
             raise RecordError("`context`: the text has no visible character.")
         return Example(
             get_text(values, "question"),
@@ -192,3 +192,8 @@ class BertForQuestionAnsweringReader(BertReader):
                 self.counts["cut questions"],
                 self._max_query_length,
             )
+
+
+def _is_visible(character: str) -> bool:
+    """Whether BERT makes a piece of it: not of spaces, control characters and U+FFFD."""
+    return unicodedata.category(character)[0] in "LNPS" and character != "\ufffd"

@@ -152,24 +152,27 @@ def best_spans(
     """
     starts, ends = start_logits.float(), end_logits.float()
     null_scores = (starts + ends)[..., 0].masked_fill(windows[..., 2] == 0, torch.inf)
+    scores = _span_scores(starts, ends, windows, max_answer_length)
+    best, found = scores.flatten(1).topk(min(n_best, scores[0].numel()))
+    window, place, longer = torch.unravel_index(found, scores.shape[1:])
+    first = (windows[..., 0] - windows[..., 1]).gather(1, window) + place
+    first = first.where(best > -torch.inf, 0)
+    last = first + longer.where(best > -torch.inf, 0)
+    # A context without a single piece has no offsets.
+    offsets = pad(offsets, (0, 0, 0, 1))
+    characters = offsets[..., 0].gather(1, first), offsets[..., 1].gather(1, last)
+    return BestSpans(best, *characters, null_score=null_scores.amin(1))
+
+
+def _span_scores(starts: Tensor, ends: Tensor, windows: Tensor, max_answer_length: int) -> Tensor:
+    """
+    The score of the span that begins at a position and is so many pieces longer than one, shape
+    `(batch_size, windows, length, max_answer_length)`; minus infinity where there is no such span,
+    or where another window has more context at its start.
+    """
     _, begin, end, own_begin, own_end = windows.unsqueeze(-2).unbind(-1)  # (batch, windows, 1)
     places = torch.arange(starts.size(-1), device=starts.device)
     starts = starts.masked_fill((places < own_begin) | (places >= own_end), -torch.inf)
     ends = ends.masked_fill((places < begin) | (places >= end), -torch.inf)
-    # (batch, windows, length, max_answer_length): the scores of spans by start and length.
     ends_by_length = pad(ends, (0, max_answer_length - 1), value=-torch.inf)
-    scores = starts.unsqueeze(-1) + ends_by_length.unfold(-1, max_answer_length, 1)
-    best, found = scores.flatten(1).topk(min(n_best, scores[0].numel()))
-    window, place, longer = _unravel(found, scores.shape[2:])
-    first_piece = (windows[..., 0] - windows[..., 1]).gather(1, window) + place
-    exists = best > -torch.inf
-    starts, ends = (
-        offsets[..., side].gather(1, piece.where(exists, 0)) if offsets.size(1) else piece * 0
-        for side, piece in enumerate((first_piece, first_piece + longer))
-    )
-    return BestSpans(best, starts, ends, null_scores.amin(1))
-
-
-def _unravel(index: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor, Tensor]:
-    length, lengths = shape
-    return index // (length * lengths), index // lengths % length, index % lengths
+    return starts.unsqueeze(-1) + ends_by_length.unfold(-1, max_answer_length, 1)
