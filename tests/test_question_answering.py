@@ -16,7 +16,7 @@ from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BertModel
 from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
 
 from bert_classification import (
@@ -109,6 +109,16 @@ class TestParity:
         assert len(losses) > 5 and not mask.any(-1).all()
         assert torch.allclose(ours["loss"], torch.stack(losses).mean(), atol=1e-5)
 
+    def test_a_checkpoint_gives_its_head(self, tmp_path) -> None:
+        trained = PretrainedQuestionAnswering.from_pretrained(BERT)
+        trained.save_pretrained(tmp_path)
+        model = BertForQuestionAnswering(Vocabulary(), str(tmp_path))
+        assert torch.equal(model.qa_outputs.weight, trained.qa_outputs.weight)
+
+    def test_a_bert_with_a_pooler_gives_a_model_without(self) -> None:
+        model = BertForQuestionAnswering(Vocabulary(), BertModel.from_pretrained(BERT))
+        self.hugging_face(model)
+
     def test_positions_outside_a_window_are_ignored(self, model) -> None:
         instance = make_reader().text_to_instance("Where?", CONTEXT, gold(CONTEXT, "small"))
         inputs = tensors([instance, instance])
@@ -122,7 +132,9 @@ class TestReader:
     def test_gold_positions_give_back_the_answer(self, doc_stride) -> None:
         reader = make_reader(40, doc_stride=doc_stride, max_query_length=10)
         found = 0
-        for text, context in [("Łódź", CONTEXT), ("small café\u0301", CONTEXT), ("1911", LONG)]:
+        texts = ["Łódź", "small café\u0301", "😀"]
+        cases = [*((text, CONTEXT) for text in texts), ("1911", LONG), ("tea", "No (tea)!")]
+        for text, context in cases:
             instance = reader.text_to_instance("What?", context, gold(context, text))
             offsets = instance["offsets"].tensor
             windows = instance["windows"].tensor.tolist()
@@ -134,7 +146,7 @@ class TestReader:
                     found += 1
                     span = slice(offsets[start - begin + first, 0], offsets[end - begin + first, 1])
                     assert context[span] == text
-        assert found >= 3
+        assert found >= len(cases)
 
     def test_windows_hold_question_and_context_within_max_pieces(self) -> None:
         reader = make_reader(40, doc_stride=9, max_query_length=10)

@@ -57,10 +57,10 @@ class BertForQuestionAnsweringReader(BertReader):
     `is_impossible` (optional) and `id` (optional).
 
     A context is read in windows `[CLS] question [SEP] part of the context [SEP]`, as long as
-    `max_pieces` of the token indexer permits. All windows of a question are one instance with the
-    fields `tokens`, `windows`, `offsets`, `metadata` and, when labelled, `start_positions`,
-    `end_positions` (of the first answer; 0, the `[CLS]`, in a window that does not hold it) and
-    `answers`.
+    `max_pieces` of the token indexer permits. All windows of a question are one instance, and are
+    in one batch, with the fields `tokens`, `windows`, `offsets`, `metadata` and, when labelled,
+    `start_positions`, `end_positions` (of the first answer; 0, the `[CLS]`, in a window that does
+    not hold it) and `answers`.
 
     # Parameters
 
@@ -68,7 +68,7 @@ class BertForQuestionAnsweringReader(BertReader):
         See `BertReader`.
     doc_stride : `int`, optional (default = `128`)
         How many pieces a window begins after the one before it, as in the original BERT's
-        `run_squad`.
+        `run_squad`; at most the pieces of context in a window.
     max_query_length : `int`, optional (default = `64`)
         The most pieces of a question; longer ones are cut and counted.
     """
@@ -126,8 +126,7 @@ class BertForQuestionAnsweringReader(BertReader):
         return self.to_instances([example])[0]
 
     def _instance(self, example: Example, question: numpy.ndarray, context: Context) -> Instance:
-        self.counts["cut questions"] += len(question) > self._max_query_length
-        question = question[: self._max_query_length]
+        question = self._cut(question)
         windows = context_windows(
             len(context.ids), len(question), self.pieces.max_pieces, self._doc_stride
         )
@@ -150,16 +149,32 @@ class BertForQuestionAnsweringReader(BertReader):
             fields.update(self._gold_fields(example.answers, windows, context))
         return Instance(fields)
 
+    def _cut(self, question: numpy.ndarray) -> numpy.ndarray:
+        if len(question) > self._max_query_length:
+            self.counts["cut questions"] += 1
+            if self.counts["cut questions"] == 1:
+                logger.warning(
+                    "A question of %d word pieces is cut to `max_query_length` (%d); further ones "
+                    "are cut silently.",
+                    len(question),
+                    self._max_query_length,
+                )
+        return question[: self._max_query_length]
+
     def _gold_fields(
         self, answers: list[Answer], windows: numpy.ndarray, context: Context
     ) -> dict[str, Field]:
         span = answer_span(context.offsets, answers[0]) if answers else None
         starts, ends = gold_positions(windows, span)
-        self.counts["questions"] += 1
-        self.counts["windows"] += len(windows)
-        self.counts["null windows"] += int((starts == 0).sum())
-        self.counts["impossible questions"] += not answers
-        self.counts["answers in no window"] += bool(answers) and not starts.any()
+        self.counts.update(
+            {
+                "questions": 1,
+                "windows": len(windows),
+                "null windows": int((starts == 0).sum()),
+                "impossible questions": not answers,
+                "answers in no window": bool(answers) and not starts.any(),
+            }
+        )
         return {
             "start_positions": TensorField(starts, padding_value=IGNORED),
             "end_positions": TensorField(ends, padding_value=IGNORED),
@@ -169,9 +184,12 @@ class BertForQuestionAnsweringReader(BertReader):
     def _read(self, file_path: str) -> Iterator[Instance]:
         self.counts = Counter()
         yield from super()._read(file_path)
+        self._log_counts(file_path)
+
+    def _log_counts(self, file_path: str) -> None:
         logger.info(
             "%s: %d questions, %d of them impossible, in %d windows; %d windows without the answer "
-            "are trained as null",
+            "are trained as null.",
             file_path,
             *(self.counts[key] for key in ("questions", "impossible questions")),
             *(self.counts[key] for key in ("windows", "null windows")),

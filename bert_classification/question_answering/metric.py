@@ -12,7 +12,8 @@ from allennlp_models.rc.tools.squad import get_metric_score, normalize_answer
 class SquadScores(Metric):
     """
     Exact match and F1 in percent, with the functions of the official evaluation of SQuAD 2.0, and
-    the threshold that divides answers from no answers best.
+    the threshold that divides answers from no answers best. The evaluation of SQuAD 1.1 differs
+    on answers of nothing but punctuation and articles: here they are no gold answers.
     """
 
     def __init__(self) -> None:
