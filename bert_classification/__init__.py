@@ -21,6 +21,11 @@ from bert_classification.classification import (  # noqa: E402
     BertForClassificationPredictor,
     BertForClassificationReader,
 )
+from bert_classification.question_answering import (  # noqa: E402
+    BertForQuestionAnswering,
+    BertForQuestionAnsweringPredictor,
+    BertForQuestionAnsweringReader,
+)
 from bert_classification.serving import Serve  # noqa: E402
 from bert_classification.token_indexer import PretrainedBertIndexer  # noqa: E402
 from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
@@ -30,6 +35,9 @@ __all__ = [
     "BertForClassification",
     "BertForClassificationPredictor",
     "BertForClassificationReader",
+    "BertForQuestionAnswering",
+    "BertForQuestionAnsweringPredictor",
+    "BertForQuestionAnsweringReader",
     "PretrainedBertIndexer",
     "Serve",
 ]

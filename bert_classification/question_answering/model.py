@@ -1,0 +1,229 @@
+from typing import Any, Optional, Union
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from torch import IntTensor
+from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.question_answering.dataset_reader import ANSWER_NAMESPACE, IMPOSSIBLE
+from bert_classification.question_answering.metric import SquadScores
+from bert_classification.question_answering.spans import best_spans, span_loss
+
+
+@Model.register("bert_for_question_answering")
+class BertForQuestionAnswering(Model):
+    """
+    BERT with a linear layer that scores each piece as the start and as the end of the answer
+    (Devlin et al. 2019, sections 4.2 and 4.3).
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
+        question answering gives its final layer as well.
+    dropout : `float`, optional (default = `0.0`)
+        Dropout on the hidden states, beside the dropout inside BERT.
+    n_best : `int`, optional (default = `20`)
+        How many answers to give for a question; their probabilities sum up to 1.
+    max_answer_length : `int`, optional (default = `30`)
+        The most word pieces in an answer.
+    handle_impossible_answer : `bool`, optional
+        Whether "no answer" is an answer that may be given; by default whether the data the
+        vocabulary was made of have impossible questions.
+    null_score_diff_threshold : `float`, optional (default = `0.0`)
+        "No answer" is given when its score is above that of the best answer by more than this. The
+        best value for the validation data is among the metrics, as `best_threshold`.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT is trained, or how many of its top layers are; the final layer always is.
+    initializer : `InitializerApplicator`, optional
+        Initializes the final layer, by the names `weight` and `bias`.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output; see
+        `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_question_answering"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        dropout: float = 0.0,
+        n_best: int = 20,
+        max_answer_length: int = 30,
+        handle_impossible_answer: Optional[bool] = None,
+        null_score_diff_threshold: float = 0.0,
+        index: str = "bert",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        if n_best < 1 or max_answer_length < 1:
+            raise ConfigurationError(
+                f"`n_best` is {n_best} and `max_answer_length` {max_answer_length}; expected at "
+                "least 1 each."
+            )
+        self._index = index
+        self.n_best = n_best
+        self.max_answer_length = max_answer_length
+        self.null_score_diff_threshold = null_score_diff_threshold
+        self.handle_impossible_answer = (
+            IMPOSSIBLE in vocab.get_token_to_index_vocabulary(ANSWER_NAMESPACE)
+            if handle_impossible_answer is None
+            else handle_impossible_answer
+        )
+        pretrained, _ = load_pretrained(
+            PretrainedQuestionAnswering, bert_model, serialization_dir, num_labels=2
+        )
+        self.bert = pretrained.bert
+        # Nothing here is pooled; a `BertModel` that was made elsewhere may have a pooler.
+        self.bert.pooler = None
+        self.dropout = torch.nn.Dropout(dropout)
+        self.qa_outputs = pretrained.qa_outputs
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        initializer(self.qa_outputs)
+        self._scores = SquadScores()
+
+    def forward(
+        self,
+        tokens: TextFieldTensors,
+        windows: IntTensor,
+        offsets: IntTensor,
+        metadata: list[dict[str, Any]],
+        start_positions: Optional[IntTensor] = None,
+        end_positions: Optional[IntTensor] = None,
+        answers: Optional[list[list[str]]] = None,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
+            windows, length)` each. A question with fewer windows has empty ones.
+        windows : `IntTensor`
+            Shape `(batch_size, windows, 5)`; see `spans.context_windows`.
+        offsets : `IntTensor`
+            Shape `(batch_size, pieces, 2)`; see `spans.character_offsets`.
+        metadata : `List[Dict[str, Any]]`
+            The `context` of each question, and its `id`.
+        start_positions, end_positions : `IntTensor`, optional
+            Shape `(batch_size, windows)`.
+        answers : `List[List[str]]`, optional
+            The gold answers of each question, for the metrics; none where it is impossible.
+
+        # Returns
+
+        `start_logits` and `end_logits` of shape `(batch_size, windows, length)`, lowest on padding;
+        `loss` when `start_positions` were given; and, but in training, the answers as in
+        `spans.BestSpans`, and `metadata`.
+        """
+        refuse_unknown_arguments(unknown)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        logits = self.qa_outputs(self.dropout(encoded.hidden_states))
+        # Padding takes no part in a softmax: the loss of a window is the same in every batch.
+        padding = ~tokens[self._index]["mask"].unsqueeze(-1)
+        logits = logits.masked_fill(padding, torch.finfo(logits.dtype).min)
+        start_logits, end_logits = logits.unbind(-1)
+        output = {"start_logits": start_logits, "end_logits": end_logits, **encoded.internals}
+        if start_positions is not None and end_positions is not None:
+            output["loss"] = span_loss(start_logits, end_logits, start_positions, end_positions)
+        if not self.training:
+            spans = best_spans(
+                start_logits, end_logits, windows, offsets, self.n_best, self.max_answer_length
+            )
+            output.update(spans._asdict(), metadata=metadata)
+            if answers is not None:
+                self._score(output, answers)
+        return output
+
+    def _score(self, output: dict[str, Any], answers: list[list[str]]) -> None:
+        diffs = (output["null_score"] - output["span_scores"][:, 0]).tolist()
+        best = [
+            source["context"][start:end]
+            for source, start, end in zip(
+                output["metadata"],
+                output["span_starts"][:, 0].tolist(),
+                output["span_ends"][:, 0].tolist(),
+            )
+        ]
+        given = ["" if self._is_null(diff) else text for diff, text in zip(diffs, best)]
+        self._scores(given, best, diffs, answers)
+
+    def _is_null(self, null_score_diff: float) -> bool:
+        return self.handle_impossible_answer and null_score_diff > self.null_score_diff_threshold
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """
+        For each question `answer`, with `start` and `end` in characters of the context, and
+        `score`, its probability among the `n_best` ones; `null_score`, the score of no answer (a
+        sum of logits), and `null_score_diff`, by how much it is above that of the best answer. No
+        answer is the answer `""` from 0 to 0; it is among `n_best` when the model handles
+        impossible questions. Logits are taken out.
+        """
+        tensors = ("span_scores", "span_starts", "span_ends", "null_score")
+        columns = [output_dict.pop(key).tolist() for key in tensors]
+        metadata = output_dict.pop("metadata")
+        for key in ("start_logits", "end_logits"):
+            del output_dict[key]
+        readable = [self._readable(*question) for question in zip(metadata, *columns)]
+        for key in readable[0]:
+            output_dict[key] = [question[key] for question in readable]
+        if any(source["id"] is not None for source in metadata):
+            output_dict["id"] = [source["id"] for source in metadata]
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def _readable(
+        self,
+        source: dict[str, Any],
+        scores: list[float],
+        starts: list[int],
+        ends: list[int],
+        null_score: float,
+    ) -> dict[str, Any]:
+        # Two pieces may stand for the same character; the better of two equal answers stays.
+        spans: dict[tuple[int, int], float] = {}
+        for start, end, score in zip(starts, ends, scores):
+            if score > float("-inf"):
+                spans.setdefault((start, end), score)
+        if self.handle_impossible_answer or not spans:
+            spans[0, 0] = null_score
+        probs = torch.tensor(list(spans.values())).softmax(0).tolist()
+        answers = [
+            {"answer": source["context"][start:end], "start": start, "end": end, "score": prob}
+            for (start, end), prob in zip(spans, probs)
+        ]
+        diff = null_score - scores[0]
+        return {
+            **answers[-1 if self._is_null(diff) else 0],
+            "n_best": sorted(answers, key=lambda answer: -answer["score"]),
+            "null_score": null_score,
+            "null_score_diff": diff,
+        }
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """Exact match and F1 in percent; see `SquadScores`."""
+        return self._scores.get_metric(reset)
