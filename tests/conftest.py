@@ -12,6 +12,8 @@ from unittest import mock
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# The tiny BERT is too small to share among threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from allennlp.commands import main  # noqa: E402
 
