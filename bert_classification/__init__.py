@@ -21,6 +21,16 @@ from bert_classification.classification import (  # noqa: E402
     BertForClassificationPredictor,
     BertForClassificationReader,
 )
+from bert_classification.multiple_choice import (  # noqa: E402
+    BertForMultipleChoice,
+    BertForMultipleChoicePredictor,
+    BertForMultipleChoiceReader,
+)
+from bert_classification.next_sentence_prediction import (  # noqa: E402
+    BertForNextSentencePrediction,
+    BertForNextSentencePredictionPredictor,
+    BertForNextSentencePredictionReader,
+)
 from bert_classification.serving import Serve  # noqa: E402
 from bert_classification.token_indexer import PretrainedBertIndexer  # noqa: E402
 from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
@@ -30,6 +40,12 @@ __all__ = [
     "BertForClassification",
     "BertForClassificationPredictor",
     "BertForClassificationReader",
+    "BertForMultipleChoice",
+    "BertForMultipleChoicePredictor",
+    "BertForMultipleChoiceReader",
+    "BertForNextSentencePrediction",
+    "BertForNextSentencePredictionPredictor",
+    "BertForNextSentencePredictionReader",
     "PretrainedBertIndexer",
     "Serve",
 ]

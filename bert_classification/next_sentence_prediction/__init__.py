@@ -1,0 +1,7 @@
+from bert_classification.next_sentence_prediction.dataset_reader import (
+    BertForNextSentencePredictionReader,
+)
+from bert_classification.next_sentence_prediction.model import BertForNextSentencePrediction
+from bert_classification.next_sentence_prediction.predictor import (
+    BertForNextSentencePredictionPredictor,
+)
