@@ -11,33 +11,15 @@ allennlp_compat.install()
 
 if importlib.util.find_spec("allennlp") is None:
     raise ModuleNotFoundError(
-        "bert_classification needs AllenNLP: pip install --no-deps allennlp==2.10.1 "
-        "allennlp-models==2.10.1"
+        "bert_classification needs AllenNLP: "
+        "pip install --no-deps allennlp==2.10.1 allennlp-models==2.10.1"
     )
 
-from bert_classification import predict_command  # noqa: E402, F401
-from bert_classification.classification import (  # noqa: E402
-    BertForClassification,
-    BertForClassificationPredictor,
-    BertForClassificationReader,
-)
-from bert_classification.question_answering import (  # noqa: E402
-    BertForQuestionAnswering,
-    BertForQuestionAnsweringPredictor,
-    BertForQuestionAnsweringReader,
-)
-from bert_classification.serving import Serve  # noqa: E402
-from bert_classification.token_indexer import PretrainedBertIndexer  # noqa: E402
-from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
-
-__all__ = [
-    "BertBasicTokenizer",
-    "BertForClassification",
-    "BertForClassificationPredictor",
-    "BertForClassificationReader",
-    "BertForQuestionAnswering",
-    "BertForQuestionAnsweringPredictor",
-    "BertForQuestionAnsweringReader",
-    "PretrainedBertIndexer",
-    "Serve",
-]
+from bert_classification import predict_command
+from bert_classification.classification import *
+from bert_classification.multiple_choice import *
+from bert_classification.next_sentence_prediction import *
+from bert_classification.question_answering import *
+from bert_classification.serving import Serve
+from bert_classification.token_indexer import PretrainedBertIndexer
+from bert_classification.tokenization import BertBasicTokenizer

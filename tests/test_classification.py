@@ -290,7 +290,7 @@ class TestLongTexts:
         lines = [{"text": "fine", "label": "x"}, {"text": self.TEXT, "label": "x"}]
         data = write_lines(tmp_path / "data.jsonl", lines)
         with pytest.raises(
-            ConfigurationError, match="data.jsonl, line 2: a text of 642 word pieces"
+            ConfigurationError, match="data.jsonl, line 2: a text of 562 word pieces"
         ):
             list(make_reader(long_text="error").read(data))
 

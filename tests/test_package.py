@@ -38,7 +38,6 @@ class TestTask:
         assert (reader.__name__, predictor.__name__) == (f"{stem}Reader", f"{stem}Predictor")
         for kind in (model, reader, predictor):
             assert getattr(bert_classification, kind.__name__) is kind
-            assert kind.__name__ in bert_classification.__all__
         assert stem in dir(importlib.import_module(f"bert_classification.{task}"))
 
     def test_config_names_the_task_and_the_common_keys(self, task) -> None:

@@ -1,3 +1,9 @@
 from bert_classification.classification.dataset_reader import BertForClassificationReader
 from bert_classification.classification.model import BertForClassification
 from bert_classification.classification.predictor import BertForClassificationPredictor
+
+__all__ = [
+    "BertForClassification",
+    "BertForClassificationPredictor",
+    "BertForClassificationReader",
+]

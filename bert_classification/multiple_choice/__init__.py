@@ -1,0 +1,9 @@
+from bert_classification.multiple_choice.dataset_reader import BertForMultipleChoiceReader
+from bert_classification.multiple_choice.model import BertForMultipleChoice
+from bert_classification.multiple_choice.predictor import BertForMultipleChoicePredictor
+
+__all__ = [
+    "BertForMultipleChoice",
+    "BertForMultipleChoicePredictor",
+    "BertForMultipleChoiceReader",
+]

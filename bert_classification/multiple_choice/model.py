@@ -1,0 +1,145 @@
+from typing import Any, Optional, Union
+
+import torch
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.training.metrics import CategoricalAccuracy
+from torch import IntTensor
+from torch.nn.functional import cross_entropy
+from transformers import BertForMultipleChoice as PretrainedHead
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
+
+
+@Model.register("bert_for_multiple_choice")
+class BertForMultipleChoice(Model):
+    """
+    Chooses among texts that may go on from a prompt: a linear layer gives each pair of prompt and
+    choice a score, by the pooled first piece (Devlin et al. 2019, section 4.4).
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
+        multiple choice gives its final layer as well.
+    dropout : `float`, optional (default = `0.0`)
+        Dropout on the pooled vector, beside the dropout inside BERT.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT is trained, or how many of its top layers are; the final layer always is.
+    initializer : `InitializerApplicator`, optional
+        Initializes the final layer, by the names `weight` and `bias`.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output; see
+        `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_multiple_choice"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        dropout: float = 0.0,
+        index: str = "bert",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self._index = index
+        pretrained, _ = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        self.bert = pretrained.bert
+        self.dropout = torch.nn.Dropout(dropout)
+        self.classifier = pretrained.classifier
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        initializer(self.classifier)
+        self._accuracy = CategoricalAccuracy()
+        self._mrr = MeanReciprocalRank()
+
+    def forward(
+        self,
+        tokens: TextFieldTensors,
+        choices: Optional[list[list[str]]] = None,
+        label: Optional[IntTensor] = None,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            What the indexer `bert-pretrained` gives under the key `index`, for each pair of prompt
+            and choice; shape `(batch_size, num_choices, length)` each. Where a record has fewer
+            choices than another, the rest is padding.
+        choices : `List[List[str]]`, optional
+            The texts of the choices, for the output.
+        label : `IntTensor`, optional
+            The index of the right choice; shape `(batch_size,)`.
+
+        # Returns
+
+        `logits`, `probs` and `is_choice`, which is false on padding, of shape `(batch_size,
+        num_choices)`, `choices` as given, and `loss` when `label` was given. The logits of padding
+        are the lowest number there is, its probabilities 0.
+        """
+        refuse_unknown_arguments(unknown)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
+        is_choice = tokens[self._index]["mask"].any(-1)
+        logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
+        output = {
+            "logits": logits,
+            "probs": logits.softmax(-1),
+            "is_choice": is_choice,
+            **encoded.internals,
+        }
+        if choices is not None:
+            output["choices"] = choices
+        if label is not None:
+            output["loss"] = cross_entropy(logits, label)
+            self._accuracy(logits, label)
+            self._mrr(logits, label)
+        return output
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """
+        Adds `label`, the index of the most probable choice, and `choice`, its text; takes padding
+        out of `logits` and `probs`, which become lists of vectors.
+        """
+        numbers = output_dict.pop("is_choice").sum(-1).tolist()
+        output_dict["label"] = output_dict["probs"].argmax(-1).tolist()
+        for key in ("logits", "probs"):
+            rows = output_dict[key].detach().float().cpu().numpy()
+            output_dict[key] = [row[:number] for row, number in zip(rows, numbers)]
+        if "choices" in output_dict:
+            choices = output_dict.pop("choices")
+            output_dict["choice"] = [
+                texts[index] for texts, index in zip(choices, output_dict["label"])
+            ]
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """`accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
+        return {
+            "accuracy": float(self._accuracy.get_metric(reset)),
+            "mrr": float(self._mrr.get_metric(reset)),
+        }

@@ -1,0 +1,24 @@
+import numpy
+from allennlp.data import Instance
+from allennlp.data.fields import LabelField
+from allennlp.predictors import Predictor
+
+from bert_classification.prediction import BertPredictor
+
+
+@Predictor.register("bert_for_multiple_choice")
+class BertForMultipleChoicePredictor(BertPredictor):
+    """
+    `{"prompt": ..., "choices": [..., ...]}` to `{"label": index, "choice": ..., "probs": [...],
+    "logits": [...]}`, with a probability for each choice in the order of the choices.
+    """
+
+    input_keys = ("prompt", "question", "choices")
+    gold_key = "label"
+
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: dict[str, numpy.ndarray]
+    ) -> list[Instance]:
+        labelled = instance.duplicate()
+        labelled.add_field("label", LabelField(int(outputs["label"]), skip_indexing=True))
+        return [labelled]

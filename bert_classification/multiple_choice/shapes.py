@@ -1,0 +1,144 @@
+"""
+The shapes that records of multiple choice come in, told apart by their keys: ours, SWAG, Cosmos QA,
+RACE, CommonsenseQA and ARC.
+"""
+
+from itertools import count, takewhile
+from string import ascii_uppercase
+from typing import Any, Callable, Mapping, NamedTuple, Optional
+
+from bert_classification.reader import get_optional_text, get_text
+from bert_classification.records import RecordError, describe, expect_object
+
+
+class Question(NamedTuple):
+    """
+    What all shapes come down to.
+
+    # Parameters
+
+    prompt : `str`
+    choices : `List[str]`
+        Two or more.
+    names : `List[str]`
+        What stands for each choice in the gold value: its text, letter or number.
+    gold_key : `str`
+    gold : `Any`
+        One of the names or an index, counted from 0; `None` where the record has no such key.
+    """
+
+    prompt: str
+    choices: list[str]
+    names: list[str]
+    gold_key: str
+    gold: Any
+
+
+def read_question(values: Mapping[str, Any]) -> Question:
+    """The question in a record of any shape; keys that its shape does not know are left alone."""
+    shape = next((shape for keys, shape in _SHAPES if values.keys() >= keys), _ours)
+    return shape(values)
+
+
+def gold_index(question: Question) -> int:
+    """The index of the right choice; `RecordError` when the gold value is none of them."""
+    key, gold, names = question.gold_key, question.gold, question.names
+    if gold is None:
+        raise RecordError(f"no key `{key}`; training and evaluation need it.")
+    if isinstance(gold, str) and names.count(gold) == 1:
+        return names.index(gold)
+    if isinstance(gold, int) and not isinstance(gold, bool) and 0 <= gold < len(names):
+        return gold
+    found = "more than one" if gold in names else "none"
+    raise RecordError(
+        f"`{key}`: {describe(gold)} is {found} of the choices; expected an index from 0 to "
+        f"{len(names) - 1}, or one of {', '.join(map(repr, names))}."
+    )
+
+
+def _ours(values: Mapping[str, Any]) -> Question:
+    prompt = _joined(get_text(values, "prompt"), get_optional_text(values, "question"))
+    choices = _texts(values, "choices")
+    gold = values.get("label")
+    if isinstance(gold, str) and gold.isdecimal() and gold not in choices:
+        gold = int(gold)
+    return Question(prompt, choices, choices, "label", gold)
+
+
+def _swag(values: Mapping[str, Any]) -> Question:
+    # As in Hugging Face's `run_swag`, the second sentence begins in `sent2`, which may be empty.
+    begin = f"{values['sent2']} " if values.get("sent2") else ""
+    endings = [begin + ending for ending in _numbered(values, "ending")]
+    prompt = get_text(values, "sent1")
+    return Question(prompt, endings, _numbers(endings), "label", values.get("label"))
+
+
+def _cosmos(values: Mapping[str, Any]) -> Question:
+    prompt = _joined(get_text(values, "context"), get_text(values, "question"))
+    answers = _numbered(values, "answer")
+    return Question(prompt, answers, _numbers(answers), "label", values.get("label"))
+
+
+def _race(values: Mapping[str, Any]) -> Question:
+    prompt = _joined(get_text(values, "article"), get_text(values, "question"))
+    options = _texts(values, "options")
+    return Question(
+        prompt, options, list(ascii_uppercase[: len(options)]), "answer", values.get("answer")
+    )
+
+
+def _commonsense(values: Mapping[str, Any]) -> Question:
+    question = values["question"]
+    if not isinstance(question, dict):
+        raise RecordError(
+            "no key `prompt`; and `question` is no object with `stem` and `choices`, as in "
+            f"CommonsenseQA, but {describe(question)}."
+        )
+    choices = _several(question.get("choices"), "question.choices")
+    for number, choice in enumerate(choices):
+        expect_object(choice, f"`question.choices[{number}]`")
+    return Question(
+        get_text(question, "stem"),
+        [get_text(choice, "text") for choice in choices],
+        [get_text(choice, "label") for choice in choices],
+        "answerKey",
+        values.get("answerKey"),
+    )
+
+
+_SHAPES: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Question]], ...] = (
+    ({"prompt"}, _ours),
+    ({"sent1"}, _swag),
+    ({"article", "question"}, _race),
+    ({"context", "question"}, _cosmos),
+    ({"question"}, _commonsense),
+)
+
+
+def _joined(first: str, second: Optional[str]) -> str:
+    return first if second is None else f"{first} {second}"
+
+
+def _numbers(choices: list[str]) -> list[str]:
+    return [str(number) for number in range(len(choices))]
+
+
+def _texts(values: Mapping[str, Any], key: str) -> list[str]:
+    """The texts of a list."""
+    if key not in values:
+        raise RecordError(f"no key `{key}`; expected a list of two or more texts.")
+    texts = _several(values[key], key)
+    numbered = {f"{key}[{number}]": text for number, text in enumerate(texts)}
+    return [get_text(numbered, name) for name in numbered]
+
+
+def _numbered(values: Mapping[str, Any], key: str) -> list[str]:
+    """The texts of columns that are numbered from 0."""
+    columns = takewhile(values.__contains__, (f"{key}{number}" for number in count()))
+    return _several([get_text(values, column) for column in columns], f"{key}0`, `{key}1")
+
+
+def _several(choices: Any, key: str) -> list[Any]:
+    if not isinstance(choices, list) or len(choices) < 2:
+        raise RecordError(f"`{key}`: expected two or more choices, got {describe(choices)}.")
+    return choices

@@ -1,0 +1,86 @@
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Field, Instance
+from allennlp.data.fields import LabelField
+
+from bert_classification.next_sentence_prediction.pairs import LABELS, read_pairs
+from bert_classification.reader import BertReader, get_label, get_text
+from bert_classification.records import FORMATS, Record, guess_format
+
+
+class Example(NamedTuple):
+    text: str
+    text_pair: str
+    label: Optional[int]
+
+
+@DatasetReader.register("bert_for_next_sentence_prediction")
+class BertForNextSentencePredictionReader(BertReader):
+    """
+    Reads pairs of texts with a label that says whether the second follows the first: JSON lines,
+    TSV or CSV with the keys `text` (or `sentence`), `text_pair` and `label`, which is `is_next` or
+    `not_next`, or 0 or 1 in the same order. Instances have the fields `tokens` and, when labelled,
+    `label`.
+
+    The format `documents`, that of files which end in `.txt`, is plain text with one sentence a
+    line and blank lines between documents; see `pairs.read_pairs`.
+
+    # Parameters
+
+    token_indexers, format, columns, encoding :
+        See `BertReader`.
+    label_names : `Union[str, List[str]]`, optional (default = `["is_next", "not_next"]`)
+        The words of the files for `is_next` and `not_next`, in this order.
+    seed : `int`, optional (default = `0`)
+        Decides which pairs of documents get a second sentence of another document, and which.
+    skip_lone_sentences : `bool`, optional (default = `False`)
+        Let documents of one sentence give no pair of their own; otherwise they are an error.
+    """
+
+    def __init__(self, seed: int = 0, skip_lone_sentences: bool = False, **kwargs) -> None:
+        super().__init__(**kwargs)
+        self.label_names = self.label_names or list(LABELS)
+        if len(self.label_names) != 2:
+            raise ConfigurationError(
+                f"`label_names` has {', '.join(self.label_names)}; expected the two words for "
+                "`is_next` and `not_next`, in this order."
+            )
+        self._seed = seed
+        self._skip_lone_sentences = skip_lone_sentences
+
+    def records(self, path: str) -> Iterable[Record]:
+        formats = {**FORMATS, ".txt": "documents"}
+        if (self.format or guess_format(path, formats)) == "documents":
+            return read_pairs(path, self.encoding, self._seed, self._skip_lone_sentences)
+        return super().records(path)
+
+    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+        return Example(
+            get_text(values, "text", "sentence"),
+            get_text(values, "text_pair"),
+            self._label(values) if labelled else None,
+        )
+
+    def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
+        texts = [example.text for example in examples]
+        tokens = self.text_fields(texts, [example.text_pair for example in examples])
+        return [self._instance(field, example) for field, example in zip(tokens, examples)]
+
+    def text_to_instance(
+        self, text: str, text_pair: str, label: Optional[Union[str, int]] = None
+    ) -> Instance:
+        values = {"text": text, "text_pair": text_pair, "label": label}
+        example = self.parse(values, "text_to_instance", labelled=label is not None)
+        return self.to_instances([example])[0]
+
+    def _label(self, values: Mapping[str, Any]) -> int:
+        names = self.label_names or []
+        return names.index(get_label(values, names))
+
+    def _instance(self, tokens: Field, example: Example) -> Instance:
+        fields = {"tokens": tokens}
+        if example.label is not None:
+            # Counted by a vocabulary, the more frequent label would come first.
+            fields["label"] = LabelField(example.label, skip_indexing=True)
+        return Instance(fields)

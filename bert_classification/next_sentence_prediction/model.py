@@ -1,0 +1,122 @@
+from typing import Any, Optional, Union
+
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.training.metrics import CategoricalAccuracy, F1Measure
+from torch import IntTensor, Tensor
+from torch.nn.functional import cross_entropy
+from transformers import BertForNextSentencePrediction as PretrainedHead
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.next_sentence_prediction.area_under_curve import AreaUnderCurve
+from bert_classification.next_sentence_prediction.pairs import LABELS
+
+IS_NEXT = LABELS.index("is_next")
+
+
+@Model.register("bert_for_next_sentence_prediction")
+class BertForNextSentencePrediction(Model):
+    """
+    Says of two texts whether the second follows the first, by a linear layer over the pooled first
+    piece (Devlin et al. 2019, section 3.1). Output 0 is always `is_next`, output 1 `not_next`, as
+    in the checkpoints; the vocabulary has no part in it.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`. A checkpoint that was pre-trained as
+        the original BERT gives its final layer as well.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT is trained, or how many of its top layers are; the final layer always is.
+    initializer : `InitializerApplicator`, optional
+        Initializes the final layer, by the names `weight` and `bias`.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output; see
+        `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_next_sentence_prediction"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        index: str = "bert",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self._index = index
+        pretrained, _ = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        self.bert = pretrained.bert
+        self.cls = pretrained.cls
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        initializer(self.cls.seq_relationship)
+        self._accuracy = CategoricalAccuracy()
+        self._f1 = F1Measure(positive_label=IS_NEXT)
+        self._auc = AreaUnderCurve()
+
+    def forward(
+        self, tokens: TextFieldTensors, label: Optional[IntTensor] = None, **unknown: Any
+    ) -> dict[str, Tensor]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
+            length)` each.
+        label : `IntTensor`, optional
+            Shape `(batch_size,)`; 0 where the second text follows the first, otherwise 1.
+
+        # Returns
+
+        `logits` and `probs` of shape `(batch_size, 2)`, and `loss` when `label` was given.
+        """
+        refuse_unknown_arguments(unknown)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        logits = self.cls(encoded.pooled)
+        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.internals}
+        if label is not None:
+            output["loss"] = cross_entropy(logits, label)
+            self._accuracy(logits, label)
+            self._f1(logits, label)
+            self._auc(output["probs"][:, IS_NEXT], label == IS_NEXT)
+        return output
+
+    def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
+        """Adds `label`, `is_next` or `not_next`, and `is_next_probability`."""
+        probs = output_dict["probs"]
+        output_dict["label"] = [LABELS[index] for index in probs.argmax(-1).tolist()]
+        output_dict["is_next_probability"] = probs[:, IS_NEXT]
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """
+        `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an evaluation,
+        `auc`: it sorts all pairs, and all processes meet for it.
+        """
+        metrics = {
+            "accuracy": float(self._accuracy.get_metric(reset)),
+            "f1": float(self._f1.get_metric(reset)["f1"]),
+        }
+        return {**metrics, "auc": self._auc.get_metric(reset)} if reset else metrics

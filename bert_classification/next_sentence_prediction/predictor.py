@@ -1,0 +1,24 @@
+import numpy
+from allennlp.data import Instance
+from allennlp.data.fields import LabelField
+from allennlp.predictors import Predictor
+
+from bert_classification.prediction import BertPredictor
+
+
+@Predictor.register("bert_for_next_sentence_prediction")
+class BertForNextSentencePredictionPredictor(BertPredictor):
+    """
+    `{"text": ..., "text_pair": ...}` to `{"label": "is_next" or "not_next", "probs": [is_next,
+    not_next], "is_next_probability": ..., "logits": [...]}`.
+    """
+
+    input_keys = ("text", "sentence", "text_pair")
+    gold_key = "label"
+
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: dict[str, numpy.ndarray]
+    ) -> list[Instance]:
+        labelled = instance.duplicate()
+        labelled.add_field("label", LabelField(int(outputs["probs"].argmax()), skip_indexing=True))
+        return [labelled]
