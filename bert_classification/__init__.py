@@ -16,6 +16,12 @@ if importlib.util.find_spec("allennlp") is None:
     )
 
 from bert_classification import predict_command  # noqa: E402, F401
+from bert_classification.causal_lm import (  # noqa: E402
+    BertForCausalLM,
+    BertForCausalLMPredictor,
+    BertForCausalLMReader,
+    BertForCausalLMScoringPredictor,
+)
 from bert_classification.classification import (  # noqa: E402
     BertForClassification,
     BertForClassificationPredictor,
@@ -27,6 +33,10 @@ from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
 
 __all__ = [
     "BertBasicTokenizer",
+    "BertForCausalLM",
+    "BertForCausalLMPredictor",
+    "BertForCausalLMReader",
+    "BertForCausalLMScoringPredictor",
     "BertForClassification",
     "BertForClassificationPredictor",
     "BertForClassificationReader",
