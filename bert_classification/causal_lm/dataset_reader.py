@@ -8,27 +8,20 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
 from bert_classification.blocks import Pieces, blocks
-from bert_classification.causal_lm.generation import Generation, parse_generation
+from bert_classification.causal_lm.generation import Generation, Prompt, parse_generation
 from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
 from bert_classification.records import FORMATS, RecordError, guess_format, read_lines
+from bert_classification.text_field import WordPieceField
 
 logger = logging.getLogger(__name__)
 
 
 class Example(NamedTuple):
-    """A text to continue, or without `generation` one to score."""
+    """A text to continue; or, without `generation`, to score, `labelled` where a loss is due."""
 
     text: str
     generation: Optional[Generation]
-
-
-class Prompt(NamedTuple):
-    """What the model has to know of a text to continue, beside its pieces."""
-
-    text: str
-    generation: Generation
-    eos_token_id: int
-    pad_token_id: int
+    labelled: bool
 
 
 @DatasetReader.register("bert_for_causal_lm")
@@ -47,8 +40,8 @@ class BertForCausalLMReader(BertReader):
     A text to continue is `[CLS] text`, without `[SEP]`: that piece ends a continuation. A text to
     score is `[CLS] text [SEP]`.
 
-    Instances have the field `tokens`, and `words` where there is a loss (blocks, and texts to
-    score) or `prompt` where there is a text to continue.
+    Instances have the field `tokens`, and beside it `words` where a loss is due or `prompt` where a
+    text is to be continued.
 
     # Parameters
 
@@ -81,7 +74,8 @@ class BertForCausalLMReader(BertReader):
 
     def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
         text = get_text(values, "text", "sentence")
-        return Example(text, None if labelled else parse_generation(values, self.room(text)))
+        generation = None if labelled else parse_generation(values, self.room(text))
+        return Example(text, generation, labelled)
 
     def room(self, text: str) -> int:
         """How many pieces may follow `[CLS] text`; `RecordError` when there is no room for one."""
@@ -95,13 +89,8 @@ class BertForCausalLMReader(BertReader):
         return self.pieces.max_pieces - length
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
-        texts = self.pieces.ids([example.text for example in examples])
-        return [
-            self._block(numpy.append(ids, numpy.int32(self.pieces.sep_id)))
-            if example.generation is None
-            else self._prompt(ids, example.text, example.generation)
-            for ids, example in zip(texts, examples)
-        ]
+        ids_of_texts = self.pieces.ids([example.text for example in examples])
+        return [self._instance(ids, example) for ids, example in zip(ids_of_texts, examples)]
 
     def text_to_instance(
         self, text: str, labelled: bool = False, generation: Optional[Mapping[str, Any]] = None
@@ -152,13 +141,17 @@ class BertForCausalLMReader(BertReader):
                 yield record.line, self._labelled_example(record).text
                 yield record.line, ""
 
+    def _instance(self, ids: numpy.ndarray, example: Example) -> Instance:
+        if example.generation is not None:
+            special = (self.pieces.sep_id, self.pieces.pad_id)
+            prompt = Prompt(example.text, example.generation, *special)
+            return Instance({"tokens": self._begun(ids), "prompt": MetadataField(prompt)})
+        ended = numpy.append(ids, numpy.int32(self.pieces.sep_id))
+        return self._block(ended) if example.labelled else Instance({"tokens": self._begun(ended)})
+
     def _block(self, ids: numpy.ndarray) -> Instance:
         words = int(self._begins_word[ids].sum())
         return Instance({"tokens": self._begun(ids), "words": MetadataField(words)})
 
-    def _prompt(self, ids: numpy.ndarray, text: str, generation: Generation) -> Instance:
-        prompt = Prompt(text, generation, self.pieces.sep_id, self.pieces.pad_id)
-        return Instance({"tokens": self._begun(ids), "prompt": MetadataField(prompt)})
-
-    def _begun(self, ids: numpy.ndarray):
+    def _begun(self, ids: numpy.ndarray) -> WordPieceField:
         return self.field(numpy.insert(ids, 0, self.pieces.cls_id), len(ids) + 1)

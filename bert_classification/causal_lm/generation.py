@@ -1,4 +1,4 @@
-"""How a text is to be continued, and Hugging Face's `generate` over texts with different wishes."""
+"""How texts are to be continued, and Hugging Face's `generate`, which does it."""
 
 from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
@@ -30,6 +30,15 @@ class Generation(NamedTuple):
     top_k: int = 50
     top_p: float = 1.0
     seed: Optional[int] = None
+
+
+class Prompt(NamedTuple):
+    """What the model has to know of a text to continue, beside its pieces."""
+
+    text: str
+    generation: Generation
+    eos_token_id: int
+    pad_token_id: int
 
 
 def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
@@ -99,47 +108,46 @@ def _get(
     return value
 
 
-def generate(
-    model: BertLMHeadModel,
-    prompts: Sequence[Tensor],
-    settings: Sequence[Generation],
-    eos_token_id: int,
-    pad_token_id: int,
-) -> list[Tensor]:
+def alike(settings: Sequence[Generation]) -> list[list[int]]:
     """
-    Continues each prompt as its settings say, with `model.generate` and its cache. Prompts with
-    equal settings are continued together; one with a seed alone, so that its draws are its own.
+    The numbers of the texts that are continued together: those with equal settings, except that one
+    sampled with a seed stays alone, so that its result is its own.
+    """
+    groups: dict[Any, list[int]] = {}
+    for number, setting in enumerate(settings):
+        alone = setting.do_sample and setting.seed is not None
+        groups.setdefault((setting, number if alone else None), []).append(number)
+    return list(groups.values())
+
+
+def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> list[Tensor]:
+    """
+    Continues texts that share their settings, with `model.generate` and its cache.
 
     # Parameters
 
-    prompts : `Sequence[Tensor]`
-        The piece ids of each prompt, shape `(length,)`.
-    eos_token_id, pad_token_id : `int`
-        The piece that ends a text, and the one that fills up the shorter prompts of a group.
+    texts : `List[Tensor]`
+        The piece ids of each text, shape `(length,)`.
+    how : `Prompt`
+        Any one of them.
 
     # Returns
 
     `List[Tensor]`: the ids of each continuation, with the piece that ended it, if it was ended.
     """
-    groups: dict[Any, list[int]] = {}
-    for number, setting in enumerate(settings):
-        alone = setting.seed is not None and setting.do_sample
-        groups.setdefault((setting, number if alone else None), []).append(number)
-    continuations: dict[int, Tensor] = {}
-    for (setting, _), numbers in groups.items():
-        config = _config(setting, eos_token_id, pad_token_id)
-        with _seeded(setting.seed, model.device):
-            generated = _generate_together(model, [prompts[number] for number in numbers], config)
-        continuations.update(zip(numbers, generated))
-    return [continuations[number] for number in range(len(prompts))]
+    # Padding stands on the left, so that all continuations begin at the same place.
+    input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
+    mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
+    with _seeded(how.generation.seed, model.device):
+        sequences = model.generate(input_ids, attention_mask=mask, generation_config=_config(how))
+    return [_until(row, how.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
 
 
-def _config(setting: Generation, eos_token_id: int, pad_token_id: int) -> GenerationConfig:
-    wishes = {key: value for key, value in setting._asdict().items() if key != "seed"}
-    if not setting.do_sample:
-        wishes = {key: value for key, value in wishes.items() if key not in SAMPLING}
+def _config(how: Prompt) -> GenerationConfig:
+    unused = {"seed"} if how.generation.do_sample else {"seed", *SAMPLING}
+    settings = {key: value for key, value in how.generation._asdict().items() if key not in unused}
     return GenerationConfig(
-        **wishes, eos_token_id=eos_token_id, pad_token_id=pad_token_id, use_cache=True
+        **settings, eos_token_id=how.eos_token_id, pad_token_id=how.pad_token_id, use_cache=True
     )
 
 
@@ -152,16 +160,6 @@ def _seeded(seed: Optional[int], device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-def _generate_together(
-    model: BertLMHeadModel, prompts: list[Tensor], config: GenerationConfig
-) -> list[Tensor]:
-    # Padding stands on the left, so that all continuations begin at the same place.
-    input_ids = pad_sequence(prompts, True, config.pad_token_id, padding_side="left")
-    mask = pad_sequence([torch.ones_like(ids) for ids in prompts], True, 0, padding_side="left")
-    sequences = model.generate(input_ids, attention_mask=mask, generation_config=config)
-    return [_until(row, config.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
 
 
 def _until(ids: Tensor, end: int) -> Tensor:

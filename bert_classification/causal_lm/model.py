@@ -7,10 +7,9 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertLMHeadModel, BertModel
+from transformers import BertLMHeadModel, BertModel, GenerationConfig
 
-from bert_classification.causal_lm.dataset_reader import Prompt
-from bert_classification.causal_lm.generation import generate
+from bert_classification.causal_lm.generation import Prompt, alike, continue_texts
 from bert_classification.causal_lm.perplexity import CorpusPerplexity
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import encode, encode_field, refuse_unknown_arguments
@@ -134,25 +133,23 @@ class BertForCausalLM(Model):
         probability under the model as it is: temperature, `top_k` and `top_p` do not change it.
         """
         field = tokens[self._index]
-        prompts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
-        continuations = generate(
-            self._generator[0],
-            prompts,
-            [text.generation for text in prompt],
-            prompt[0].eos_token_id,
-            prompt[0].pad_token_id,
-        )
-        return {
-            "continuation_ids": [ids.tolist() for ids in continuations],
-            "logprob": self._continuation_logprob(prompts, continuations),
-        }
+        texts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
+        continuation_ids: list[list[int]] = [[] for _ in texts]
+        logprob = torch.zeros(len(texts), device=field["input_ids"].device)
+        for numbers in alike([text.generation for text in prompt]):
+            together = [texts[number] for number in numbers]
+            continued = continue_texts(self._generator[0], together, prompt[numbers[0]])
+            logprob[numbers] = self._continuation_logprob(together, continued)
+            for number, ids in zip(numbers, continued):
+                continuation_ids[number] = ids.tolist()
+        return {"continuation_ids": continuation_ids, "logprob": logprob}
 
-    def _continuation_logprob(self, prompts: list[Tensor], continuations: list[Tensor]) -> Tensor:
-        texts = [torch.cat(parts) for parts in zip(prompts, continuations)]
-        input_ids = pad_sequence(texts, batch_first=True)
+    def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
+        whole = [torch.cat(parts) for parts in zip(texts, continued)]
+        input_ids = pad_sequence(whole, batch_first=True)
         at = torch.arange(input_ids.size(1), device=input_ids.device)
-        begin = torch.tensor([len(ids) for ids in prompts], device=at.device).unsqueeze(1)
-        end = torch.tensor([len(ids) for ids in texts], device=at.device).unsqueeze(1)
+        begin = torch.tensor([len(ids) for ids in texts], device=at.device).unsqueeze(1)
+        end = torch.tensor([len(ids) for ids in whole], device=at.device).unsqueeze(1)
         encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), at < end)
         predicted = ((at >= begin) & (at < end))[:, 1:]
         return -self._losses(encoded.hidden_states, input_ids, predicted).sum(-1)
@@ -196,4 +193,6 @@ def _load_decoder(
         pretrained.bert = BertModel(pretrained.config, add_pooling_layer=False)
         pretrained.bert.load_state_dict(bert_model.state_dict(), strict=False)
         pretrained.tie_weights()
+    # An archive does not carry those of the checkpoint, which would hold in training alone.
+    pretrained.generation_config = GenerationConfig()
     return pretrained

@@ -53,21 +53,12 @@ class BertForCausalLMScoringPredictor(BertPredictor):
 
     _dataset_reader: BertForCausalLMReader
 
-    def predict_instance(self, instance: Instance) -> JsonDict:
-        return self.predict_batch_instance([instance])[0]
-
-    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
-        outputs = super().predict_batch_instance(instances)
-        return [
-            {key: value for key, value in output.items() if key != "loss"} for output in outputs
-        ]
-
     def _parse(self, record: JsonDict) -> tuple[Any, str]:
         try:
             expect_object(record, "the record")
             example = self._dataset_reader.parse(record, "the record", labelled=True)
             self._dataset_reader.room(example.text)
-            return example, ""
+            return example._replace(labelled=False), ""
         except RecordError as error:
             return None, str(error)
 
