@@ -81,7 +81,6 @@ class TestModelCase(ModelTestCase):
     def test_trains_saves_and_loads(self) -> None:
         self.set_up_model("training_config/causal_lm.jsonnet", str(DATA / "train.txt"))
         self.ensure_model_can_train_save_and_load(self.param_file, tolerance=1e-5)
-        self.ensure_batch_predictions_are_consistent(keys_to_ignore=["loss"])
 
 
 class TestParity:
@@ -335,6 +334,10 @@ class TestReader:
     def test_formats(self, tmp_path, name, content, options) -> None:
         (block,) = read_blocks(tmp_path / name, content, **options)
         assert TOKENIZER.decode(block) == "[CLS] one lake. [SEP] two oaks. [SEP]"
+
+    def test_columns_of_plain_text_are_refused(self, tmp_path) -> None:
+        with pytest.raises(ConfigurationError, match="columns.*tsv"):
+            read_blocks(tmp_path / "a.txt", "One lake.\n", columns={"text": 0})
 
     def test_gzip(self, tmp_path) -> None:
         (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"One lake.\n"))

@@ -133,6 +133,11 @@ class BertForCausalLMReader(BertReader):
         """The lines or records of a file with their numbers; an empty one ends a text."""
         number = 0
         if (self.format or guess_format(path) or "text") == "text":
+            if self.columns:
+                raise ConfigurationError(
+                    f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
+                    "`dataset_reader.format` to tsv, csv or jsonl."
+                )
             for number, line in read_lines(path, self.encoding):
                 yield number, line.strip()
             yield number, ""

@@ -113,7 +113,8 @@ class BertForCausalLM(Model):
         total, count = losses.sum(-1), predicted.sum(-1)
         output = {
             "logprob": -total,
-            "perplexity": (total / count.clamp(min=1)).exp(),
+            # Beyond exp(80) a float32 is infinite, which JSON cannot hold.
+            "perplexity": (total / count.clamp(min=1)).clamp(max=80).exp(),
             **encoded.internals,
         }
         if words is not None:
