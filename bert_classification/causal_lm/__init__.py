@@ -1,0 +1,6 @@
+from bert_classification.causal_lm.dataset_reader import BertForCausalLMReader
+from bert_classification.causal_lm.model import BertForCausalLM
+from bert_classification.causal_lm.predictor import (
+    BertForCausalLMPredictor,
+    BertForCausalLMScoringPredictor,
+)

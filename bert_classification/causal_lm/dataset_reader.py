@@ -1,0 +1,162 @@
+import logging
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
+
+import numpy
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import lazy_groups_of
+from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
+
+from bert_classification.blocks import Pieces, blocks
+from bert_classification.causal_lm.generation import Generation, Prompt, parse_generation
+from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
+from bert_classification.records import FORMATS, RecordError, guess_format, read_lines
+from bert_classification.text_field import WordPieceField
+
+logger = logging.getLogger(__name__)
+
+
+class Example(NamedTuple):
+    """A text to continue; or, without `generation`, to score, `labelled` where a loss is due."""
+
+    text: str
+    generation: Optional[Generation]
+    labelled: bool
+
+
+@DatasetReader.register("bert_for_causal_lm")
+class BertForCausalLMReader(BertReader):
+    """
+    Reads running text for a causal language model.
+
+    A file is packed into blocks of `block_size` word pieces: `[CLS]`, then the pieces of the texts
+    end to end, with one `[SEP]` where a text ends. A block begins where the one before it stopped,
+    within a text as well, and no piece is left out or padded in; the last block is as short as what
+    remains. In plain text (format `text`, that of every extension but `.jsonl`, `.ndjson`, `.json`,
+    `.tsv` and `.csv`) a text ends at a blank line, and its lines are one running text; elsewhere
+    each record is one text, under `text` (or `sentence`). A plain file with one text in each line
+    is read by `"format": "tsv", "columns": {"text": 0}`.
+
+    A text to continue is `[CLS] text`, without `[SEP]`: that piece ends a continuation. A text to
+    score is `[CLS] text [SEP]`.
+
+    Instances have the field `tokens`, and beside it `words` where a loss is due or `prompt` where a
+    text is to be continued.
+
+    # Parameters
+
+    token_indexers, format, columns, encoding :
+        See `BertReader`; `format` may also be `text`.
+    block_size : `int`, optional
+        The pieces in a block, special ones included; by default the indexer's `max_pieces`.
+    """
+
+    def __init__(self, block_size: Optional[int] = None, **kwargs) -> None:
+        super().__init__(**kwargs)
+        formats = (*dict.fromkeys(FORMATS.values()), "text")
+        if self.format not in (None, *formats):
+            raise ConfigurationError(
+                f"`dataset_reader.format` is {self.format!r}; expected {', '.join(formats)}."
+            )
+        self.block_size = self.pieces.max_pieces if block_size is None else block_size
+        if not 2 <= self.block_size <= self.pieces.max_pieces:
+            raise ConfigurationError(
+                f"`dataset_reader.block_size` is {block_size}; expected from 2 to "
+                f"{self.pieces.max_pieces} (`max_pieces` of the token indexer), [CLS] included."
+            )
+        special = (self.pieces.cls_id, self.pieces.sep_id, self.pieces.pad_id)
+        self._begins_word = numpy.array(
+            [
+                number not in special and not piece.startswith("##")
+                for number, piece in enumerate(self.pieces.pieces(range(len(self.pieces))))
+            ]
+        )
+
+    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+        text = get_text(values, "text", "sentence")
+        generation = None if labelled else parse_generation(values, self.room(text))
+        return Example(text, generation, labelled)
+
+    def room(self, text: str) -> int:
+        """How many pieces may follow `[CLS] text`; `RecordError` when there is no room for one."""
+        length = 1 + len(self.pieces.ids([text])[0])
+        if length >= self.pieces.max_pieces:
+            raise RecordError(
+                f"`text`: {length} word pieces with [CLS], which leave no room in the "
+                f"{self.pieces.max_pieces} of the model (`max_pieces` of the token indexer); "
+                "shorten it."
+            )
+        return self.pieces.max_pieces - length
+
+    def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
+        ids_of_texts = self.pieces.ids([example.text for example in examples])
+        return [self._instance(ids, example) for ids, example in zip(ids_of_texts, examples)]
+
+    def text_to_instance(
+        self, text: str, labelled: bool = False, generation: Optional[Mapping[str, Any]] = None
+    ) -> Instance:
+        """A text to continue, with settings of `Generation`; or, `labelled`, one to score."""
+        values = {**(generation or {}), "text": text}
+        return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
+
+    def _read(self, file_path: str) -> Iterator[Instance]:
+        packed = blocks(self._pieces(file_path), self.block_size - 1)
+        # Blocks are shared out, not lines: they are the same for any number of processes.
+        for ids, _ in self.shard_iterable(packed):
+            yield self._block(ids)
+
+    def _pieces(self, path: str) -> Iterator[Pieces]:
+        """The pieces of each line, and one `[SEP]` where a text ends."""
+        sep = numpy.array([self.pieces.sep_id], numpy.int32)
+        texts, without_pieces, inside = 0, 0, False
+        for lines in lazy_groups_of(self._lines(path), RECORDS_AT_ONCE):
+            ids_of_lines = self.pieces.ids([text for _, text in lines])
+            for (number, text), ids in zip(lines, ids_of_lines):
+                if text:
+                    yield ids, number
+                    without_pieces += not len(ids)
+                    inside = inside or len(ids) > 0
+                elif inside:
+                    yield sep, number
+                    texts, inside = texts + 1, False
+        if not texts:
+            raise ConfigurationError(f"{path}: no text in this file.")
+        logger.info("%s: %d texts", path, texts)
+        if without_pieces:
+            logger.warning(
+                "%s: %d lines have no word piece (control characters only) and add nothing.",
+                path,
+                without_pieces,
+            )
+
+    def _lines(self, path: str) -> Iterator[tuple[int, str]]:
+        """The lines or records of a file with their numbers; an empty one ends a text."""
+        number = 0
+        if (self.format or guess_format(path) or "text") == "text":
+            if self.columns:
+                raise ConfigurationError(
+                    f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
+                    "`dataset_reader.format` to tsv, csv or jsonl."
+                )
+            for number, line in read_lines(path, self.encoding):
+                yield number, line.strip()
+            yield number, ""
+        else:
+            for record in self.records(path):
+                yield record.line, self._labelled_example(record).text
+                yield record.line, ""
+
+    def _instance(self, ids: numpy.ndarray, example: Example) -> Instance:
+        if example.generation is not None:
+            special = (self.pieces.sep_id, self.pieces.pad_id)
+            prompt = Prompt(example.text, example.generation, *special)
+            return Instance({"tokens": self._begun(ids), "prompt": MetadataField(prompt)})
+        ended = numpy.append(ids, numpy.int32(self.pieces.sep_id))
+        return self._block(ended) if example.labelled else Instance({"tokens": self._begun(ended)})
+
+    def _block(self, ids: numpy.ndarray) -> Instance:
+        words = int(self._begins_word[ids].sum())
+        return Instance({"tokens": self._begun(ids), "words": MetadataField(words)})
+
+    def _begun(self, ids: numpy.ndarray) -> WordPieceField:
+        return self.field(numpy.insert(ids, 0, self.pieces.cls_id), len(ids) + 1)

@@ -1,0 +1,168 @@
+"""How texts are to be continued, and Hugging Face's `generate`, which does it."""
+
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BertLMHeadModel, GenerationConfig
+
+from bert_classification.records import RecordError, describe
+
+MAX_NEW_TOKENS = 20
+MAX_BEAMS = 100
+SAMPLING = ("temperature", "top_k", "top_p")
+KEYS = ("max_new_tokens", "num_beams", "do_sample", *SAMPLING, "seed")
+
+
+class Generation(NamedTuple):
+    """
+    The settings of one continuation, with the names, meanings and defaults of Hugging Face's
+    `GenerationConfig`. Continuations that are sampled with a `seed` do not depend on what else is
+    predicted.
+    """
+
+    max_new_tokens: int = MAX_NEW_TOKENS
+    num_beams: int = 1
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 50
+    top_p: float = 1.0
+    seed: Optional[int] = None
+
+
+class Prompt(NamedTuple):
+    """What the model has to know of a text to continue, beside its pieces."""
+
+    text: str
+    generation: Generation
+    eos_token_id: int
+    pad_token_id: int
+
+
+def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
+    """
+    The settings in a record.
+
+    # Parameters
+
+    values : `Mapping[str, Any]`
+        The record; a key that is missing or null has its default. Without `max_new_tokens` a
+        continuation ends where the positions do.
+    room : `int`
+        How many pieces may follow the prompt, at least 1.
+
+    # Raises
+
+    `RecordError` for a value of the wrong type or out of range, and for `temperature`, `top_k` or
+    `top_p` without `do_sample: true`, where they would have no effect.
+    """
+    settings = Generation(
+        _whole(values, "max_new_tokens", min(MAX_NEW_TOKENS, room), 1, room),
+        _whole(values, "num_beams", 1, 1, MAX_BEAMS),
+        _get(values, "do_sample", False, "true or false", lambda value: isinstance(value, bool)),
+        # Further from 1 the logits leave the range of float32.
+        _number(values, "temperature", 1.0, "from 0.01 to 100", lambda value: 0.01 <= value <= 100),
+        _whole(values, "top_k", 50, 1, 2**31 - 1),
+        _number(values, "top_p", 1.0, "above 0 and up to 1", lambda value: 0 < value <= 1),
+        _whole(values, "seed", None, 0, 2**63 - 1),
+    )
+    idle = [key for key in SAMPLING if values.get(key) is not None and not settings.do_sample]
+    if idle:
+        raise RecordError(f"`{idle[0]}` works with `do_sample: true` only.")
+    return settings
+
+
+def _whole(values: Mapping[str, Any], key: str, default: Any, low: int, high: int) -> Any:
+    expected = f"a whole number from {low} to {high}"
+    return _get(values, key, default, expected, lambda value: _is_whole(value, low, high))
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
+
+
+def _number(
+    values: Mapping[str, Any], key: str, default: float, limits: str, fits: Callable[[Any], bool]
+) -> float:
+    return float(
+        _get(
+            values,
+            key,
+            default,
+            f"a number {limits}",
+            lambda value: type(value) in (int, float) and fits(value),
+        )
+    )
+
+
+def _get(
+    values: Mapping[str, Any], key: str, default: Any, expected: str, fits: Callable[[Any], bool]
+) -> Any:
+    value = values.get(key)
+    if value is None:
+        return default
+    if not fits(value):
+        raise RecordError(f"`{key}`: expected {expected}, got {describe(value)}.")
+    return value
+
+
+def alike(settings: Sequence[Generation]) -> list[list[int]]:
+    """
+    The numbers of the texts that are continued together: those with equal settings, except that one
+    sampled with a seed stays alone, so that its result is its own.
+    """
+    groups: dict[Any, list[int]] = {}
+    for number, setting in enumerate(settings):
+        alone = setting.do_sample and setting.seed is not None
+        groups.setdefault((setting, number if alone else None), []).append(number)
+    return list(groups.values())
+
+
+def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> list[Tensor]:
+    """
+    Continues texts that share their settings, with `model.generate` and its cache.
+
+    # Parameters
+
+    texts : `List[Tensor]`
+        The piece ids of each text, shape `(length,)`.
+    how : `Prompt`
+        Any one of them.
+
+    # Returns
+
+    `List[Tensor]`: the ids of each continuation, with the piece that ended it, if it was ended.
+    """
+    # Padding stands on the left, so that all continuations begin at the same place.
+    input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
+    mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
+    with _seeded(how.generation.seed, model.device):
+        sequences = model.generate(input_ids, attention_mask=mask, generation_config=_config(how))
+    return [_until(row, how.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
+
+
+def _config(how: Prompt) -> GenerationConfig:
+    unused = {"seed"} if how.generation.do_sample else {"seed", *SAMPLING}
+    settings = {key: value for key, value in how.generation._asdict().items() if key not in unused}
+    return GenerationConfig(
+        **settings, eos_token_id=how.eos_token_id, pad_token_id=how.pad_token_id, use_cache=True
+    )
+
+
+@contextmanager
+def _seeded(seed: Optional[int], device: torch.device) -> Iterator[None]:
+    """With a seed, draws of its own that leave the global generators as they were."""
+    if seed is None:
+        yield
+        return
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def _until(ids: Tensor, end: int) -> Tensor:
+    """The ids up to the first `end`, with it."""
+    ended = (ids == end).int()
+    return ids[ended.cumsum(0) - ended == 0]

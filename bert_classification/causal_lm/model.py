@@ -1,0 +1,199 @@
+from typing import Any, Optional, Union
+
+import torch
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
+from transformers import BertLMHeadModel, BertModel, GenerationConfig
+
+from bert_classification.causal_lm.generation import Prompt, alike, continue_texts
+from bert_classification.causal_lm.perplexity import CorpusPerplexity
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode, encode_field, refuse_unknown_arguments
+
+PIECES_AT_ONCE = 2048
+"""Over how many pieces the vocabulary's logits are computed in one go."""
+
+
+@Model.register("bert_for_causal_lm")
+class BertForCausalLM(Model):
+    """
+    BERT as a decoder: each piece is predicted from those before it, through the head of masked
+    language modelling (Devlin et al. 2019), whose last layer is tied to the word embeddings. The
+    attention is causal, whatever the checkpoint's configuration says.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`, whose weights are copied. A
+        checkpoint that has a language modelling head gives it as well.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT is trained, or how many of its top layers are; the head's transform and bias
+        always are. The decoder is the word embedding, and trained with it.
+    initializer : `InitializerApplicator`, optional
+        Initializes the last linear layer that is the head's own, `cls.predictions.transform.dense`,
+        by the names `weight` and `bias`; the decoder after it is BERT's word embedding.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output of `forward`
+        where no text is continued; see `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_causal_lm"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        index: str = "bert",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self._index = index
+        pretrained = _load_decoder(bert_model, serialization_dir)
+        self.bert = pretrained.bert
+        self.cls = pretrained.cls
+        # In a tuple torch does not see it; as a module its weights would be saved twice.
+        self._generator = (pretrained,)
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        initializer(self.cls.predictions.transform.dense)
+        self._perplexity = CorpusPerplexity()
+
+    def forward(
+        self,
+        tokens: TextFieldTensors,
+        words: Optional[list[int]] = None,
+        prompt: Optional[list[Prompt]] = None,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
+            length)` each. Every piece but the first of a row is predicted.
+        words : `List[int]`, optional
+            How many words each text has, in training, evaluation and scoring. A word begins at each
+            piece that does not start with `##`: BERT's own words, of which a mark of punctuation is
+            one; special pieces are none.
+        prompt : `List[Prompt]`, optional
+            When given, the texts are continued instead; see `generate`.
+
+        # Returns
+
+        `logprob`, the natural logarithm of each text's probability, its `[SEP]` included, and
+        `perplexity` per predicted piece, both of shape `(batch_size,)`; and `loss`, the mean over
+        all predicted pieces, when `words` was given.
+        """
+        refuse_unknown_arguments(unknown)
+        if prompt is not None:
+            return self.generate(tokens, prompt)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        mask = tokens[self._index]["mask"]
+        predicted = mask[:, 1:] & mask[:, :-1]
+        losses = self._losses(encoded.hidden_states, tokens[self._index]["input_ids"], predicted)
+        total, count = losses.sum(-1), predicted.sum(-1)
+        output = {
+            "logprob": -total,
+            # Beyond exp(80) a float32 is infinite, which JSON cannot hold.
+            "perplexity": (total / count.clamp(min=1)).clamp(max=80).exp(),
+            **encoded.internals,
+        }
+        if words is not None:
+            output["loss"] = total.sum() / count.sum().clamp(min=1)
+            self._perplexity(total.sum().item(), count.sum().item(), sum(words))
+        return output
+
+    @torch.no_grad()
+    def generate(self, tokens: TextFieldTensors, prompt: list[Prompt]) -> dict[str, Any]:
+        """
+        Continues texts with Hugging Face's `generate` and its cache.
+
+        # Returns
+
+        `continuation_ids`, for each text the pieces that follow it, the `[SEP]` that ended it
+        included; and `logprob`, of shape `(batch_size,)`, the natural logarithm of their
+        probability under the model as it is: temperature, `top_k` and `top_p` do not change it.
+        """
+        field = tokens[self._index]
+        texts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
+        continuation_ids: list[list[int]] = [[] for _ in texts]
+        logprob = torch.zeros(len(texts), device=field["input_ids"].device)
+        for numbers in alike([text.generation for text in prompt]):
+            together = [texts[number] for number in numbers]
+            continued = continue_texts(self._generator[0], together, prompt[numbers[0]])
+            logprob[numbers] = self._continuation_logprob(together, continued)
+            for number, ids in zip(numbers, continued):
+                continuation_ids[number] = ids.tolist()
+        return {"continuation_ids": continuation_ids, "logprob": logprob}
+
+    def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
+        whole = [torch.cat(parts) for parts in zip(texts, continued)]
+        input_ids = pad_sequence(whole, batch_first=True)
+        at = torch.arange(input_ids.size(1), device=input_ids.device)
+        begin = torch.tensor([len(ids) for ids in texts], device=at.device).unsqueeze(1)
+        end = torch.tensor([len(ids) for ids in whole], device=at.device).unsqueeze(1)
+        encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), at < end)
+        predicted = ((at >= begin) & (at < end))[:, 1:]
+        return -self._losses(encoded.hidden_states, input_ids, predicted).sum(-1)
+
+    def _losses(self, hidden_states: Tensor, input_ids: Tensor, predicted: Tensor) -> Tensor:
+        """
+        The negative log-probability of each piece after the first, shape `(batch_size, length -
+        1)`; zero where nothing is predicted, and no logits are computed there.
+        """
+        # (pieces, width) and (pieces,)
+        states, targets = hidden_states[:, :-1][predicted], input_ids[:, 1:][predicted]
+        parts = zip(states.split(PIECES_AT_ONCE), targets.split(PIECES_AT_ONCE))
+        losses = torch.cat(
+            [cross_entropy(self.cls(part), target, reduction="none") for part, target in parts]
+        )
+        return losses.new_zeros(predicted.shape).masked_scatter(predicted, losses)
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """Nothing to do here: the predictor, which has the tokenizer, makes ids to text."""
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """`perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
+        return self._perplexity.get_metric(reset)
+
+
+def _load_decoder(
+    bert_model: Union[str, BertModel], serialization_dir: Optional[str]
+) -> BertLMHeadModel:
+    pretrained, _ = load_pretrained(
+        BertLMHeadModel,
+        bert_model,
+        serialization_dir,
+        is_decoder=True,
+        add_cross_attention=False,
+    )
+    if pretrained.bert is bert_model:
+        # Its layers see what follows, and the head is tied to other embeddings.
+        pretrained.bert = BertModel(pretrained.config, add_pooling_layer=False)
+        pretrained.bert.load_state_dict(bert_model.state_dict(), strict=False)
+        pretrained.tie_weights()
+    # An archive does not carry those of the checkpoint, which would hold in training alone.
+    pretrained.generation_config = GenerationConfig()
+    return pretrained

@@ -1,0 +1,72 @@
+from typing import Any, Sequence
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.predictors import Predictor
+
+from bert_classification.causal_lm.dataset_reader import BertForCausalLMReader
+from bert_classification.causal_lm.generation import KEYS
+from bert_classification.prediction import BertPredictor
+from bert_classification.records import RecordError, expect_object
+from bert_classification.tokenization import WordPieces
+
+
+@Predictor.register("bert_for_causal_lm")
+class BertForCausalLMPredictor(BertPredictor):
+    """
+    `{"text": ...}`, with settings of `Generation` under their names, to `{"text": ...,
+    "continuation": ..., "logprob": ...}`: the text with its continuation, the continuation alone,
+    and the natural logarithm of its probability.
+    """
+
+    input_keys = ("text", "sentence", *KEYS)
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self.predict_batch_instance([instance])[0]
+
+    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        outputs = super().predict_batch_instance(instances)
+        return [self._readable(*pair) for pair in zip(instances, outputs)]
+
+    def _readable(self, instance: Instance, output: JsonDict) -> JsonDict:
+        prompt: Any = instance["prompt"]
+        text = prompt.metadata.text
+        continuation = join_pieces(self._dataset_reader.pieces, output["continuation_ids"])
+        if text[-1].isspace():
+            continuation = continuation.lstrip()
+        return {
+            "text": text + continuation,
+            "continuation": continuation,
+            "logprob": output["logprob"],
+        }
+
+
+@Predictor.register("bert_for_causal_lm_scoring")
+class BertForCausalLMScoringPredictor(BertPredictor):
+    """
+    `{"text": ...}` to `{"logprob": ..., "perplexity": ...}`: the natural logarithm of the
+    probability of the text and of its end, and the perplexity of its word pieces, the `[SEP]` at
+    the end included. A text that has no room in BERT's positions is an error.
+    """
+
+    input_keys = ("text", "sentence")
+
+    _dataset_reader: BertForCausalLMReader
+
+    def _parse(self, record: JsonDict) -> tuple[Any, str]:
+        try:
+            expect_object(record, "the record")
+            example = self._dataset_reader.parse(record, "the record", labelled=True)
+            self._dataset_reader.room(example.text)
+            return example._replace(labelled=False), ""
+        except RecordError as error:
+            return None, str(error)
+
+
+def join_pieces(pieces: WordPieces, ids: Sequence[int]) -> str:
+    """
+    Word pieces as running text that follows a text: with a space before it, unless its first piece
+    belongs to the word or the punctuation before it. `[SEP]` is left out.
+    """
+    shown = pieces.pieces([number for number in ids if number != pieces.sep_id])
+    return pieces.pretrained.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))
