@@ -22,6 +22,11 @@ from bert_classification.classification import (  # noqa: E402
     BertForClassificationReader,
 )
 from bert_classification.serving import Serve  # noqa: E402
+from bert_classification.token_classification import (  # noqa: E402
+    BertForTokenClassification,
+    BertForTokenClassificationPredictor,
+    BertForTokenClassificationReader,
+)
 from bert_classification.token_indexer import PretrainedBertIndexer  # noqa: E402
 from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
 
@@ -30,6 +35,9 @@ __all__ = [
     "BertForClassification",
     "BertForClassificationPredictor",
     "BertForClassificationReader",
+    "BertForTokenClassification",
+    "BertForTokenClassificationPredictor",
+    "BertForTokenClassificationReader",
     "PretrainedBertIndexer",
     "Serve",
 ]
