@@ -24,7 +24,9 @@ from bert_classification import (
     PretrainedBertIndexer,
 )
 from bert_classification.token_classification.aggregation import word_probs
+from bert_classification.token_classification.alignment import join_words
 from bert_classification.token_classification.conll import read_columns, to_columns
+from bert_classification.token_classification.entities import find_entities
 from bert_classification.token_classification.span_f1 import SpanF1
 from bert_classification.token_classification.tag_schemes import from_iob2, to_iob2
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
@@ -235,10 +237,10 @@ class TestSchemes:
     )
     def test_to_iob2(self, tmp_path, caplog, scheme, tags, expected, malformed) -> None:
         rows = "".join(f"w {tag}\n" for tag in tags.split())
-        path = write(tmp_path / "a.conll", rows)
-        (instance,) = a_reader(tag_scheme=scheme).read(path)
-        assert instance["tags"][0].tags == expected.split()
-        assert (f"{malformed} tags were repaired" in caplog.text) == bool(malformed)
+        path = write(tmp_path / "a.conll", f"{rows}\n{rows}")
+        first, second = a_reader(tag_scheme=scheme).read(path)
+        assert first["tags"][0].tags == second["tags"][0].tags == expected.split()
+        assert (f": {2 * malformed} tags were repaired" in caplog.text) == bool(malformed)
 
     @pytest.mark.parametrize("scheme", ["IOB1", "IOB2", "BIOES"])
     def test_written_and_read_again(self, tmp_path, scheme) -> None:
@@ -379,6 +381,19 @@ class TestScores:
     def test_an_unknown_aggregation_is_refused(self, vocab) -> None:
         with pytest.raises(ConfigurationError, match="`aggregation`.*first, average, max"):
             BertForTokenClassification(vocab, BERT, aggregation="mean")
+
+
+class TestEntities:
+    def test_of_words_and_tags(self) -> None:
+        words = join_words(["Tom", "Berg", "likes", "São Paulo", "😀", "Oslo"])
+        tags = ["B-PER", "I-PER", "O", "I-LOC", "I-ORG", "B-ORG"]
+        found = find_entities(words, tags, [0.5, 1.0, 0.9, 0.25, 0.75, 0.5])
+        assert [tuple(entity.values()) for entity in found] == [
+            ("Tom Berg", "PER", 0, 8, 0.75),
+            ("São Paulo", "LOC", 15, 24, 0.25),
+            ("😀", "ORG", 25, 26, 0.75),
+            ("Oslo", "ORG", 27, 31, 0.5),
+        ]
 
 
 class TestPredictor:
