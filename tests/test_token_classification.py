@@ -11,6 +11,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
+from allennlp.data.data_loaders import MultiProcessDataLoader
 from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 from seqeval.metrics import accuracy_score, classification_report, f1_score
@@ -85,7 +86,7 @@ class TestModelCase(ModelTestCase):
     def test_trains_saves_and_loads(self) -> None:
         self.set_up_model("training_config/token_classification.jsonnet", TRAIN)
         self.ensure_model_can_train_save_and_load(self.param_file, tolerance=1e-5)
-        self.ensure_batch_predictions_are_consistent(keys_to_ignore=["words"])
+        self.ensure_batch_predictions_are_consistent()
 
 
 class TestParity:
@@ -146,7 +147,7 @@ class TestWindows:
         ((words, tags),) = words_and_tags(LONG)
         reader = a_reader(max_pieces=10, doc_stride=doc_stride)
         (instance,) = reader.read(LONG)
-        found = [field.tensor for field in instance["word_ids"]]
+        found = [field.words for field in instance["word_ids"]]
         assert len(found) > 10
         assert all(len(window) <= 10 for window in found)
         present = [sorted(set(window.tolist()) - {-1}) for window in found]
@@ -275,6 +276,13 @@ class TestTags:
             "B-PER",
             "O",
         ]
+
+    @pytest.mark.parametrize("label_all_pieces", [False, True])
+    def test_workers_send_the_same_tags(self, label_all_pieces) -> None:
+        reader = a_reader(max_pieces=16, label_all_pieces=label_all_pieces)
+        loader = MultiProcessDataLoader(reader, TRAIN, batch_size=8, num_workers=1)
+        sent = [instance.human_readable_dict()["tags"] for instance in loader.iter_instances()]
+        assert sent == [instance.human_readable_dict()["tags"] for instance in reader.read(TRAIN)]
 
     def test_an_unknown_tag_names_its_place(self, tmp_path, vocab) -> None:
         path = write(tmp_path / "a.conll", "runs O\n\nAnna B-XYZ\n")
@@ -469,7 +477,11 @@ class TestCommands:
         lines = [{"tokens": words, "tags": tags} for words, tags in words_and_tags(dev)]
         path = write_lines(tmp_path / "dev.jsonl", lines)
         for source, output in ((dev, "a"), (path, "b")):
-            allennlp("evaluate", archive, source, "--output-file", tmp_path / f"{output}.json")
+            allennlp(
+                *("evaluate", archive, source, "--output-file", tmp_path / f"{output}.json"),
+                *("--predictions-output-file", tmp_path / f"{output}.jsonl"),
+            )
+        assert "entities" in read_json_lines(tmp_path / "a.jsonl")[0]
         scores = json.loads((tmp_path / "a.json").read_text())
         assert scores == pytest.approx(json.loads((tmp_path / "b.json").read_text()))
         allennlp("predict", archive, path, "--output-file", tmp_path / "p.jsonl", "--silent")

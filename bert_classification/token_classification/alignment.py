@@ -1,7 +1,8 @@
 """Which word each word piece stands for."""
 
 from array import array
-from typing import NamedTuple, Sequence
+from dataclasses import dataclass
+from typing import Sequence
 
 import numpy
 from tokenizers import Encoding
@@ -9,7 +10,8 @@ from tokenizers import Encoding
 from bert_classification.windows import Span, max_context
 
 
-class Words(NamedTuple):
+@dataclass(frozen=True)
+class Words:
     """A text and its words, by the characters where they start and where they end (exclusive)."""
 
     text: str
@@ -19,6 +21,10 @@ class Words(NamedTuple):
     @property
     def tokens(self) -> list[str]:
         return [self.text[start:end] for start, end in zip(self.starts, self.ends)]
+
+    def to_json(self) -> list[str]:
+        """What `allennlp evaluate` writes of the batch."""
+        return self.tokens
 
 
 def join_words(tokens: Sequence[str]) -> Words:

@@ -3,10 +3,9 @@ from array import array
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
-import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
-from allennlp.data.fields import ListField, MetadataField, TensorField
+from allennlp.data.fields import ListField, MetadataField
 from tokenizers import Encoding
 
 from bert_classification.reader import BertReader, get_text
@@ -27,13 +26,13 @@ from bert_classification.token_classification.alignment import (
     words_in_windows,
 )
 from bert_classification.token_classification.conll import EXTENSIONS, read_columns
+from bert_classification.token_classification.piece_fields import TagsField, WordIdsField
 from bert_classification.token_classification.tag_schemes import (
     check_scheme,
     count_malformed,
     iob2_names,
     to_iob2,
 )
-from bert_classification.token_classification.tags_field import TagsField
 from bert_classification.tokenization import BertBasicTokenizer
 from bert_classification.windows import window_spans
 
@@ -125,16 +124,15 @@ class BertForTokenClassificationReader(BertReader):
         return self.to_instances([example])[0]
 
     def tags_field(
-        self, tags: Sequence[str], word_ids: Iterable[torch.Tensor], place: str
+        self, tags: Sequence[str], word_ids: Iterable[numpy.ndarray], place: str
     ) -> ListField:
         """The field of tags, in IOB2, for the windows whose pieces stand for `word_ids`."""
-        windows = [window.numpy() for window in word_ids]
         if not self._label_all_pieces:
-            windows = [numpy.where(first_pieces(window), window, -1) for window in windows]
+            word_ids = [numpy.where(first_pieces(window), window, -1) for window in word_ids]
         return ListField(
             [
                 TagsField(tags, window, place, self._tag_names, self._label_namespace)
-                for window in windows
+                for window in word_ids
             ]
         )
 
@@ -197,12 +195,11 @@ class BertForTokenClassificationReader(BertReader):
         texts = [join_segments(self.pieces, ids[start:end]) for start, end in spans]
         # [CLS] and [SEP] stand for no word.
         windows = [
-            torch.from_numpy(numpy.pad(window, 1, constant_values=-1)).long()
-            for window in words_in_windows(word_ids, spans)
+            numpy.pad(window, 1, constant_values=-1) for window in words_in_windows(word_ids, spans)
         ]
         fields: dict[str, Field] = {
             "tokens": ListField([self.field(*text) for text in texts]),
-            "word_ids": ListField([TensorField(window, -1) for window in windows]),
+            "word_ids": ListField([WordIdsField(window) for window in windows]),
             "words": MetadataField(example.words),
         }
         if example.tags is not None:

@@ -18,8 +18,8 @@ from bert_classification.token_classification.aggregation import (
 )
 from bert_classification.token_classification.alignment import Words
 from bert_classification.token_classification.entities import find_entities
+from bert_classification.token_classification.piece_fields import IGNORED
 from bert_classification.token_classification.span_f1 import SpanF1
-from bert_classification.token_classification.tags_field import IGNORED
 
 
 @Model.register("bert_for_token_classification")

@@ -3,7 +3,6 @@ from typing import Any, Optional, cast
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance
-from allennlp.data.fields import ListField, TensorField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
@@ -79,9 +78,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
         labelled = instance.duplicate()
-        windows = [
-            cast(TensorField, field).tensor for field in cast(ListField, instance["word_ids"])
-        ]
+        windows = [field.words for field in cast(Any, instance["word_ids"])]
         field = self._dataset_reader.tags_field(outputs["tags"], windows, "the prediction")
         labelled.add_field("tags", field, self._model.vocab)
         return [labelled]

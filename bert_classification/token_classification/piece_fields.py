@@ -1,4 +1,4 @@
-"""The gold tags of the word pieces in a window."""
+"""What the word pieces in a window stand for: words, and the gold tags of these."""
 
 from typing import Optional, Sequence
 
@@ -9,6 +9,34 @@ from allennlp.data import Field, Vocabulary
 
 IGNORED = -100
 """What stands for no tag: PyTorch's `cross_entropy` passes over it."""
+
+
+class WordIdsField(Field[torch.Tensor]):
+    """
+    The words of word pieces as a tensor of shape `(length,)`, -1 on padding.
+
+    # Parameters
+
+    words : `numpy.ndarray`
+        For each piece the number of the word it stands for, or -1; shape `(length,)`.
+    """
+
+    __slots__ = ["words"]
+
+    def __init__(self, words: numpy.ndarray) -> None:
+        self.words = words
+
+    def get_padding_lengths(self) -> dict[str, int]:
+        return {"pieces": len(self.words)}
+
+    def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
+        return _padded(self.words, padding_lengths["pieces"], -1)
+
+    def empty_field(self) -> "WordIdsField":
+        return WordIdsField(numpy.empty(0, numpy.int32))
+
+    def human_readable_repr(self) -> list[int]:
+        return self.words.tolist()
 
 
 class TagsField(Field[torch.Tensor]):
@@ -45,7 +73,7 @@ class TagsField(Field[torch.Tensor]):
         self.place = place
         self.names = names
         self._label_namespace = label_namespace
-        self._indices = numpy.full(len(words), IGNORED)
+        self._indices = numpy.full(len(words), IGNORED, numpy.int32)
 
     def count_vocab_items(self, counter: dict[str, dict[str, int]]) -> None:
         counts = counter[self._label_namespace]
@@ -76,12 +104,18 @@ class TagsField(Field[torch.Tensor]):
         return {"pieces": len(self.words)}
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
-        tensor = torch.full((padding_lengths["pieces"],), IGNORED)
-        tensor[: len(self._indices)] = torch.from_numpy(self._indices)
-        return tensor
+        return _padded(self._indices, padding_lengths["pieces"], IGNORED)
 
     def empty_field(self) -> "TagsField":
-        return TagsField([], numpy.empty(0, int), self.place, self.names, self._label_namespace)
+        return TagsField(
+            [], numpy.empty(0, numpy.int32), self.place, self.names, self._label_namespace
+        )
 
     def human_readable_repr(self) -> list[Optional[str]]:
         return [None if word < 0 else self.tags[word] for word in self.words]
+
+
+def _padded(values: numpy.ndarray, length: int, padding: int) -> torch.Tensor:
+    tensor = torch.full((length,), padding)
+    tensor[: len(values)] = torch.from_numpy(values)
+    return tensor
