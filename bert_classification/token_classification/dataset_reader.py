@@ -1,0 +1,244 @@
+import logging
+from array import array
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
+
+import numpy
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Field, Instance
+from allennlp.data.fields import ListField, MetadataField
+from tokenizers import Encoding
+
+from bert_classification.reader import BertReader, get_text
+from bert_classification.records import (
+    FORMATS,
+    Record,
+    RecordError,
+    describe,
+    guess_format,
+    read_records,
+)
+from bert_classification.text_field import join_segments
+from bert_classification.token_classification.alignment import (
+    Words,
+    first_pieces,
+    join_words,
+    pieces_of_words,
+    words_in_windows,
+)
+from bert_classification.token_classification.conll import EXTENSIONS, read_columns
+from bert_classification.token_classification.piece_fields import TagsField, WordIdsField
+from bert_classification.token_classification.tag_schemes import (
+    check_scheme,
+    count_malformed,
+    iob2_names,
+    to_iob2,
+)
+from bert_classification.tokenization import BertBasicTokenizer
+from bert_classification.windows import window_spans
+
+logger = logging.getLogger(__name__)
+
+
+class Example(NamedTuple):
+    words: Words
+    tags: Optional[list[str]]
+    place: str
+
+
+@DatasetReader.register("bert_for_token_classification")
+class BertForTokenClassificationReader(BertReader):
+    """
+    Reads words with a tag each: files in CoNLL columns (`.conll`, `.txt`, `.iob`, `.bio`,
+    `.annotated`, `.tsv`, or the format `conll`), or JSON lines with the keys `tokens`, a list of
+    words, or `text` (or `sentence`), which the tokenizer `bert-basic` splits into words, and
+    `tags`, one for each word. Where a record has both, `tokens` counts.
+
+    Nothing is cut: a text that is longer than `max_pieces` becomes several windows that overlap,
+    and each word belongs to the window in which it has most context. Instances have the fields
+    `tokens` and `word_ids`, a list of windows each, `words`, and, when labelled, `tags`. Tags are
+    IOB2 inside; a tag that continues a span where there is none begins one, and the log counts
+    these.
+
+    # Parameters
+
+    token_indexers, format, columns, label_names, encoding :
+        See `BertReader`. `columns` of a file in CoNLL columns are numbers.
+    tag_scheme : `str`, optional (default = `IOB2`)
+        The scheme of the tags in the data: `IOB1`, `IOB2` or `BIOES`.
+    doc_stride : `int`, optional
+        How many word pieces a window begins after the one before it; by default half a window.
+    label_all_pieces : `bool`, optional (default = `False`)
+        Train all pieces of a word on its tag; otherwise its first piece.
+    label_namespace : `str`, optional (default = `labels`)
+        The namespace of the tags in the vocabulary.
+    """
+
+    def __init__(
+        self,
+        tag_scheme: str = "IOB2",
+        doc_stride: Optional[int] = None,
+        label_all_pieces: bool = False,
+        label_namespace: str = "labels",
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self._tag_scheme = check_scheme(tag_scheme, "dataset_reader.tag_scheme")
+        self._tag_names = self.label_names and iob2_names(self.label_names, tag_scheme)
+        self._window = self.pieces.max_pieces - 2
+        self._doc_stride = max(self._window // 2, 1) if doc_stride is None else doc_stride
+        if self._doc_stride < 1:
+            raise ConfigurationError(f"`doc_stride` is {doc_stride}; expected 1 or more.")
+        self._label_all_pieces = label_all_pieces
+        self._label_namespace = label_namespace
+        self._splitter = BertBasicTokenizer()
+        self._malformed = self._long = 0
+
+    def records(self, path: str) -> Iterable[Record]:
+        name = self.format or guess_format(path, {**FORMATS, **EXTENSIONS})
+        if name == "conll":
+            return read_columns(path, self._tag_scheme, self.columns, self.encoding)
+        if name != "jsonl":
+            raise ConfigurationError(
+                f"{path}: cannot tell the format {self.format or 'from the extension'}; set "
+                "`dataset_reader.format` to one of conll, jsonl."
+            )
+        return read_records(path, name, self.columns, self.encoding)
+
+    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+        words = self._words(values)
+        return Example(words, self._tags(values, words) if labelled else None, place)
+
+    def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
+        encodings = self.pieces.encode_words([example.words.tokens for example in examples])
+        return [self._instance(example, encoding) for example, encoding in zip(examples, encodings)]
+
+    def text_to_instance(
+        self,
+        text: Optional[str] = None,
+        tokens: Optional[Sequence[str]] = None,
+        tags: Optional[Sequence[str]] = None,
+    ) -> Instance:
+        values = {"text": text, "tokens": tokens, "tags": tags}
+        given = {key: value for key, value in values.items() if value is not None}
+        example = self.parse(given, "text_to_instance", labelled=tags is not None)
+        return self.to_instances([example])[0]
+
+    def tags_field(
+        self, tags: Sequence[str], word_ids: Iterable[numpy.ndarray], place: str
+    ) -> ListField:
+        """The field of tags, in IOB2, for the windows whose pieces stand for `word_ids`."""
+        if not self._label_all_pieces:
+            word_ids = [numpy.where(first_pieces(window), window, -1) for window in word_ids]
+        return ListField(
+            [
+                TagsField(tags, window, place, self._tag_names, self._label_namespace)
+                for window in word_ids
+            ]
+        )
+
+    def _read(self, file_path: str) -> Iterator[Instance]:
+        self._malformed = self._long = 0
+        yield from super()._read(file_path)
+        if self._malformed:
+            logger.warning(
+                "%s: %d tags were repaired, as they are not %s (`dataset_reader.tag_scheme`).",
+                file_path,
+                self._malformed,
+                self._tag_scheme,
+            )
+        if self._long:
+            logger.info(
+                "%s: %d texts are longer than %d word pieces and were split into windows.",
+                file_path,
+                self._long,
+                self.pieces.max_pieces,
+            )
+
+    def _words(self, values: Mapping[str, Any]) -> Words:
+        if values.get("tokens") is not None:
+            words = join_words(_checked_tokens(values["tokens"]))
+        elif not any(key in values for key in ("text", "sentence")):
+            given = ", ".join(f"`{key}`" for key in values) or "no keys"
+            raise RecordError(f"no key `tokens` or `text`; the record has {given}.")
+        else:
+            words = self._split(get_text(values, "text", "sentence"))
+        _check_unicode(words.text)
+        return words
+
+    def _split(self, text: str) -> Words:
+        _check_unicode(text)
+        tokens = self._splitter.tokenize(text)
+        if not tokens:
+            raise RecordError("`text`: no word in it, only control characters.")
+        starts, ends = ([getattr(token, key) for token in tokens] for key in ("idx", "idx_end"))
+        return Words(text, array("i", starts), array("i", ends))
+
+    def _tags(self, values: Mapping[str, Any], words: Words) -> list[str]:
+        if values.get("tags") is None:
+            raise RecordError("no key `tags`; training and evaluation need it.")
+        if not isinstance(values["tags"], list):
+            raise RecordError(f"`tags`: expected a list, got {describe(values['tags'])}.")
+        tags = [_tag_name(tag, self.label_names) for tag in values["tags"]]
+        if len(tags) != len(words.starts):
+            raise RecordError(
+                f"`tags`: {len(tags)} tags for {len(words.starts)} words; expected one for each "
+                f"({describe(words.tokens)})."
+            )
+        converted = to_iob2(tags, self._tag_scheme)
+        self._malformed += count_malformed(tags, converted, self._tag_scheme)
+        return converted
+
+    def _instance(self, example: Example, encoding: Encoding) -> Instance:
+        ids, word_ids = pieces_of_words(encoding, len(example.words.starts), self.pieces.unk_id)
+        spans = window_spans(len(ids), self._window, self._doc_stride)
+        self._long += len(spans) > 1
+        texts = [join_segments(self.pieces, ids[start:end]) for start, end in spans]
+        # [CLS] and [SEP] stand for no word.
+        windows = [
+            numpy.pad(window, 1, constant_values=-1) for window in words_in_windows(word_ids, spans)
+        ]
+        fields: dict[str, Field] = {
+            "tokens": ListField([self.field(*text) for text in texts]),
+            "word_ids": ListField([WordIdsField(window) for window in windows]),
+            "words": MetadataField(example.words),
+        }
+        if example.tags is not None:
+            fields["tags"] = self.tags_field(example.tags, windows, example.place)
+        return Instance(fields)
+
+
+def _checked_tokens(tokens: Any) -> list[str]:
+    if not isinstance(tokens, list):
+        raise RecordError(f"`tokens`: expected a list of words, got {describe(tokens)}.")
+    if not tokens:
+        raise RecordError("`tokens`: the list is empty.")
+    for number, token in enumerate(tokens, 1):
+        if not isinstance(token, str) or not token:
+            raise RecordError(
+                f"`tokens`: expected words that are not empty, got {describe(token)} (word "
+                f"{number})."
+            )
+    return tokens
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"`text` or `tokens`: half a surrogate pair at character {error.start}; expected "
+            "Unicode text."
+        ) from error
+
+
+def _tag_name(tag: Any, label_names: Optional[Sequence[str]]) -> str:
+    if isinstance(tag, str):
+        return tag
+    if not isinstance(tag, int) or isinstance(tag, bool):
+        raise RecordError(f"`tags`: expected strings, got {describe(tag)}.")
+    if label_names is None or not 0 <= tag < len(label_names):
+        raise RecordError(
+            f"`tags`: {tag} is a number without a name; `dataset_reader.label_names` names "
+            f"{len(label_names or ())} tags, counted from 0."
+        )
+    return label_names[tag]

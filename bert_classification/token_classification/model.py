@@ -1,0 +1,170 @@
+from typing import Any, Optional, Union
+
+import torch
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from torch import IntTensor, Tensor
+from torch.nn.functional import cross_entropy
+from transformers import BertForTokenClassification as PretrainedForTokenClassification
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.token_classification.aggregation import (
+    check_aggregation,
+    first_pieces,
+    word_probs,
+)
+from bert_classification.token_classification.alignment import Words
+from bert_classification.token_classification.entities import find_entities
+from bert_classification.token_classification.piece_fields import IGNORED
+from bert_classification.token_classification.span_f1 import SpanF1
+
+
+@Model.register("bert_for_token_classification")
+class BertForTokenClassification(Model):
+    """
+    BERT with a linear layer over each piece (Devlin et al. 2019, section 5.3), for spans in a text:
+    names, places, terms.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
+        token classification gives its final layer as well.
+    dropout : `float`, optional (default = `0.0`)
+        Dropout on the vectors of the pieces, beside the dropout inside BERT.
+    num_labels : `int`, optional
+        By default the number of tags in the vocabulary.
+    aggregation : `str`, optional (default = `first`)
+        How the probabilities of a word come from those of its pieces: `first`, `average` or `max`;
+        see `word_probs`.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    label_namespace : `str`, optional (default = `labels`)
+        The namespace of the tags in the vocabulary.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT is trained, or how many of its top layers are; the final layer always is.
+    initializer : `InitializerApplicator`, optional
+        Initializes the final layer, by the names `weight` and `bias`.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output; see
+        `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_token_classification"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        dropout: float = 0.0,
+        num_labels: Optional[int] = None,
+        aggregation: str = "first",
+        index: str = "bert",
+        label_namespace: str = "labels",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self.aggregation = check_aggregation(aggregation)
+        self._index = index
+        self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
+        num_labels = num_labels or vocab.get_vocab_size(label_namespace)
+        pretrained, _ = load_pretrained(
+            PretrainedForTokenClassification, bert_model, serialization_dir, num_labels=num_labels
+        )
+        self.bert = pretrained.bert
+        # Hugging Face's class has none either; a `BertModel` may bring one.
+        self.bert.pooler = None
+        self.dropout = torch.nn.Dropout(dropout)
+        self.classifier = pretrained.classifier
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        initializer(self.classifier)
+        self._span_f1 = SpanF1(sorted({tag[2:] for tag in self._tags.values() if tag != "O"}))
+
+    def forward(
+        self,
+        tokens: TextFieldTensors,
+        word_ids: IntTensor,
+        words: Optional[list[Words]] = None,
+        tags: Optional[IntTensor] = None,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            The windows of each text under the key `index`; shape `(batch_size, windows, length)`
+            each.
+        word_ids : `IntTensor`
+            The word that each piece stands for, or -1; shape `(batch_size, windows, length)`.
+        words : `List[Words]`, optional
+            The words of each text, for entities.
+        tags : `IntTensor`, optional
+            The tags of the pieces, -100 where none is trained; shape `(batch_size, windows,
+            length)`.
+
+        # Returns
+
+        `logits` of shape `(batch_size, windows, length, num_labels)`, `probs` of the words, of
+        shape `(batch_size, words, num_labels)`, `words`, and `loss` when `tags` was given.
+        """
+        refuse_unknown_arguments(unknown)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        logits = self.classifier(self.dropout(encoded.hidden_states))
+        probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
+        output = {"logits": logits, "probs": probs, "words": words, **encoded.internals}
+        if tags is not None:
+            output["loss"] = cross_entropy(
+                logits.flatten(0, -2), tags.flatten(), ignore_index=IGNORED
+            )
+            self._count_spans(probs, tags, first_pieces(word_ids))
+        return output
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """
+        `tags`, `tokens` and `entities` of each text in the place of `logits`, `probs` and `words`.
+        """
+        texts: list[Words] = output_dict.pop("words")
+        scores, best = output_dict.pop("probs").max(-1)
+        del output_dict["logits"]
+        tags = self._names(best, [len(words.starts) for words in texts])
+        output_dict["tags"] = tags
+        output_dict["tokens"] = [words.tokens for words in texts]
+        output_dict["entities"] = [
+            find_entities(*text) for text in zip(texts, tags, scores.tolist())
+        ]
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """See `SpanF1.get_metric`."""
+        return self._span_f1.get_metric(reset)
+
+    def _count_spans(self, probs: Tensor, tags: Tensor, first: Tensor) -> None:
+        lengths = first.flatten(1).sum(-1).tolist()
+        gold = torch.nn.utils.rnn.pad_sequence(tags[first].split(lengths), batch_first=True)
+        self._span_f1(self._names(probs.argmax(-1), lengths), self._names(gold, lengths))
+
+    def _names(self, indices: Tensor, lengths: list[int]) -> list[list[str]]:
+        """The names of the tags of each text, which has as many words as `lengths` says."""
+        return [
+            [self._tags.get(index, "O") for index in row[:length]]
+            for row, length in zip(indices.tolist(), lengths)
+        ]

@@ -1,0 +1,84 @@
+from typing import Any, Optional, cast
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
+from allennlp.data import DatasetReader, Instance
+from allennlp.models import Model
+from allennlp.predictors import Predictor
+
+from bert_classification.prediction import BertPredictor
+from bert_classification.token_classification.aggregation import check_aggregation
+from bert_classification.token_classification.conll import to_columns
+from bert_classification.token_classification.dataset_reader import BertForTokenClassificationReader
+from bert_classification.token_classification.tag_schemes import check_scheme, from_iob2, to_iob2
+
+
+@Predictor.register("bert_for_token_classification")
+class BertForTokenClassificationPredictor(BertPredictor):
+    """
+    `{"text": ...}` or `{"tokens": [...]}` to `{"tags": [...], "tokens": [...], "entities": [...]}`,
+    where an entity is `{"text": ..., "type": ..., "start": ..., "end": ..., "score": ...}`; `start`
+    and `end` count characters of `text`, or of the tokens with a blank between them.
+
+    # Parameters
+
+    aggregation : `str`, optional
+        In the place of the model's: `first`, `average` or `max`.
+    output_scheme : `str`, optional
+        The scheme of `tags`: `IOB1`, `IOB2` or `BIOES`. By default the tags come as the model gives
+        them, IOB2 in which an `I-` may continue nothing.
+    output_format : `str`, optional (default = `json`)
+        What `allennlp predict` writes: `json`, or `conll`, two columns of words and tags with a
+        blank line after each text. An error then stands on a line `-DOCSTART-`, which readers of
+        such files pass over.
+    """
+
+    input_keys = ("text", "sentence", "tokens")
+    gold_key = "tags"
+
+    _dataset_reader: BertForTokenClassificationReader
+
+    def __init__(
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        frozen: bool = True,
+        aggregation: Optional[str] = None,
+        output_scheme: Optional[str] = None,
+        output_format: str = "json",
+    ) -> None:
+        super().__init__(model, dataset_reader, frozen)
+        if aggregation is not None:
+            self._model.aggregation = check_aggregation(aggregation)
+        self._scheme = output_scheme and check_scheme(output_scheme, "output_scheme")
+        if output_format not in ("json", "conll"):
+            raise ConfigurationError(
+                f"`output_format` is {output_format!r}; expected json or conll."
+            )
+        self._format = output_format
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self.predict_batch_instance([instance])[0]
+
+    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        outputs = super().predict_batch_instance(instances)
+        if self._scheme:
+            for output in outputs:
+                output["tags"] = from_iob2(to_iob2(output["tags"], "IOB2"), self._scheme)
+        return outputs
+
+    def dump_line(self, outputs: JsonDict) -> str:
+        if self._format == "json":
+            return super().dump_line(outputs)
+        if "error" in outputs:
+            return to_columns(["-DOCSTART-"], [super().dump_line(outputs).strip()])
+        return to_columns(outputs["tokens"], outputs["tags"])
+
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: dict[str, Any]
+    ) -> list[Instance]:
+        labelled = instance.duplicate()
+        windows = [field.words for field in cast(Any, instance["word_ids"])]
+        field = self._dataset_reader.tags_field(outputs["tags"], windows, "the prediction")
+        labelled.add_field("tags", field, self._model.vocab)
+        return [labelled]
