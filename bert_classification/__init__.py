@@ -16,10 +16,12 @@ if importlib.util.find_spec("allennlp") is None:
     )
 
 from bert_classification import predict_command
+from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.multiple_choice import *
 from bert_classification.next_sentence_prediction import *
 from bert_classification.question_answering import *
 from bert_classification.serving import Serve
+from bert_classification.token_classification import *
 from bert_classification.token_indexer import PretrainedBertIndexer
 from bert_classification.tokenization import BertBasicTokenizer

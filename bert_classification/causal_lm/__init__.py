@@ -4,3 +4,10 @@ from bert_classification.causal_lm.predictor import (
     BertForCausalLMPredictor,
     BertForCausalLMScoringPredictor,
 )
+
+__all__ = [
+    "BertForCausalLM",
+    "BertForCausalLMPredictor",
+    "BertForCausalLMReader",
+    "BertForCausalLMScoringPredictor",
+]
