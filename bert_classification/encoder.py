@@ -69,10 +69,13 @@ def encode_field(
     return encode(bert, *tensors)
 
 
-def refuse_unknown_arguments(unknown: Mapping[str, Any]) -> None:
-    """Raises `ConfigurationError` for arguments that `forward` does not know, such as `labels`."""
+def refuse_unknown_arguments(unknown: Mapping[str, Any], gold: str = "label") -> None:
+    """
+    Raises `ConfigurationError` for arguments that `forward` does not know, such as `labels`, where
+    the argument is `gold`.
+    """
     if "labels" in unknown:
-        raise ConfigurationError("`forward` got `labels`; in AllenNLP the argument is `label`.")
+        raise ConfigurationError(f"`forward` got `labels`; in AllenNLP the argument is `{gold}`.")
     if unknown:
         raise ConfigurationError(
             f"`forward` got {', '.join(unknown)}, which this model does not know; the fields of "

@@ -31,7 +31,7 @@ class CollectedMetric(Metric):
     def get_metric(self, reset: bool = False) -> dict[str, float]:
         if not reset:
             return {}
-        predictions, gold = _of_all_processes(self.predictions), _of_all_processes(self.gold)
+        predictions, gold = of_all_processes(self.predictions), of_all_processes(self.gold)
         self.reset()
         judged = self._judge(predictions, gold) if gold else {}
         return {name: float(value) for name, value in judged.items()}
@@ -40,7 +40,8 @@ class CollectedMetric(Metric):
         self.predictions, self.gold = [], []
 
 
-def _of_all_processes(values: list) -> list:
+def of_all_processes(values: list) -> list:
+    """The values of all processes that train together; of this one where it is alone."""
     if not is_distributed():
         return values
     parts: list = [None] * torch.distributed.get_world_size()

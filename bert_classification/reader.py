@@ -200,7 +200,20 @@ def get_text(values: Mapping[str, Any], key: str, *aliases: str) -> str:
         raise RecordError(f"`{found}`: expected a string, got {describe(text)}.")
     if not text.strip():
         raise RecordError(f"`{found}`: the text is empty.")
+    check_unicode(found, text)
     return text
+
+
+def check_unicode(key: str, text: str) -> None:
+    """
+    Raises `RecordError` for half a surrogate pair, which JSON can spell and no tokenizer takes.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise RecordError(
+            f"`{key}`: half a surrogate pair at character {error.start}; expected Unicode text."
+        ) from error
 
 
 def get_optional_text(values: Mapping[str, Any], key: str) -> Optional[str]:

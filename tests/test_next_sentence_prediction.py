@@ -23,7 +23,7 @@ from bert_classification import (
     BertForNextSentencePredictionReader,
     PretrainedBertIndexer,
 )
-from bert_classification.next_sentence_prediction.area_under_curve import AreaUnderCurve
+from bert_classification.next_sentence_prediction.model import area_under_curve
 from bert_classification.next_sentence_prediction.pairs import read_pairs
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
@@ -224,10 +224,8 @@ class TestMetrics:
         assert set(map(type, metrics.values())) == {float}
 
     def test_auc_of_one_kind_of_pairs_is_a_half(self) -> None:
-        auc = AreaUnderCurve()
-        assert auc.get_metric() == 0.5
-        auc(torch.tensor([0.1, 0.9]), torch.tensor([True, True]))
-        assert auc.get_metric() == 0.5
+        assert area_under_curve([0.1, 0.9], [True, True]) == {"auc": 0.5}
+        assert area_under_curve([0.1, 0.9], [True, False]) == {"auc": 0.0}
 
 
 class TestCommands:

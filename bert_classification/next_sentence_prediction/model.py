@@ -4,6 +4,7 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy, F1Measure
+from sklearn.metrics import roc_auc_score
 from torch import IntTensor, Tensor
 from torch.nn.functional import cross_entropy
 from transformers import BertForNextSentencePrediction as PretrainedHead
@@ -11,7 +12,7 @@ from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import encode_field, refuse_unknown_arguments
-from bert_classification.next_sentence_prediction.area_under_curve import AreaUnderCurve
+from bert_classification.metrics import CollectedMetric
 from bert_classification.next_sentence_prediction.pairs import LABELS
 
 IS_NEXT = LABELS.index("is_next")
@@ -72,7 +73,7 @@ class BertForNextSentencePrediction(Model):
         initializer(self.cls.seq_relationship)
         self._accuracy = CategoricalAccuracy()
         self._f1 = F1Measure(positive_label=IS_NEXT)
-        self._auc = AreaUnderCurve()
+        self._auc = CollectedMetric(area_under_curve)
 
     def forward(
         self, tokens: TextFieldTensors, label: Optional[IntTensor] = None, **unknown: Any
@@ -98,7 +99,8 @@ class BertForNextSentencePrediction(Model):
             output["loss"] = cross_entropy(logits, label)
             self._accuracy(logits, label)
             self._f1(logits, label)
-            self._auc(output["probs"][:, IS_NEXT], label == IS_NEXT)
+            scores = output["probs"][:, IS_NEXT].tolist()
+            self._auc(scores, (label == IS_NEXT).tolist())
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
@@ -115,8 +117,15 @@ class BertForNextSentencePrediction(Model):
         `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an evaluation,
         `auc`: it sorts all pairs, and all processes meet for it.
         """
-        metrics = {
+        return {
             "accuracy": float(self._accuracy.get_metric(reset)),
             "f1": float(self._f1.get_metric(reset)["f1"]),
+            **self._auc.get_metric(reset),
         }
-        return {**metrics, "auc": self._auc.get_metric(reset)} if reset else metrics
+
+
+def area_under_curve(scores: list[float], positive: list[bool]) -> dict[str, float]:
+    """
+    `auc`, of the ROC curve; 0.5 where the pairs are all of one kind, which leaves it undefined.
+    """
+    return {"auc": roc_auc_score(positive, scores) if len(set(positive)) == 2 else 0.5}

@@ -3,10 +3,10 @@
 from typing import Sequence
 
 import numpy
-import torch
-from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
 from allennlp_models.rc.tools.squad import get_metric_score, normalize_answer
+
+from bert_classification.metrics import of_all_processes
 
 
 class SquadScores(Metric):
@@ -56,7 +56,7 @@ class SquadScores(Metric):
         """
         rows = numpy.concatenate([numpy.empty((0, 6)), *self._rows])
         if reset:
-            rows = _of_all_processes(rows)
+            rows = numpy.concatenate(of_all_processes([rows]))
             self.reset()
         if not len(rows):
             return {}
@@ -113,11 +113,3 @@ def best_threshold(
 def _named(prefix: str, scores: numpy.ndarray) -> dict[str, float]:
     em, f1 = 100.0 * scores.mean(0)
     return {f"{prefix}em": float(em), f"{prefix}f1": float(f1)}
-
-
-def _of_all_processes(rows: numpy.ndarray) -> numpy.ndarray:
-    if not is_distributed():
-        return rows
-    gathered = [rows] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(gathered, rows)
-    return numpy.concatenate(gathered)

@@ -8,7 +8,7 @@ from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import ListField, MetadataField
 from tokenizers import Encoding
 
-from bert_classification.reader import BertReader, get_text
+from bert_classification.reader import BertReader, check_unicode, get_text
 from bert_classification.records import (
     FORMATS,
     Record,
@@ -162,11 +162,10 @@ class BertForTokenClassificationReader(BertReader):
             raise RecordError(f"no key `tokens` or `text`; the record has {given}.")
         else:
             words = self._split(get_text(values, "text", "sentence"))
-        _check_unicode(words.text)
+        check_unicode("tokens", words.text)
         return words
 
     def _split(self, text: str) -> Words:
-        _check_unicode(text)
         tokens = self._splitter.tokenize(text)
         if not tokens:
             raise RecordError("`text`: no word in it, only control characters.")
@@ -219,16 +218,6 @@ def _checked_tokens(tokens: Any) -> list[str]:
                 f"{number})."
             )
     return tokens
-
-
-def _check_unicode(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise RecordError(
-            f"`text` or `tokens`: half a surrogate pair at character {error.start}; expected "
-            "Unicode text."
-        ) from error
 
 
 def _tag_name(tag: Any, label_names: Optional[Sequence[str]]) -> str:

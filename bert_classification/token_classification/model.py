@@ -124,7 +124,7 @@ class BertForTokenClassification(Model):
         `logits` of shape `(batch_size, windows, length, num_labels)`, `probs` of the words, of
         shape `(batch_size, words, num_labels)`, `words`, and `loss` when `tags` was given.
         """
-        refuse_unknown_arguments(unknown)
+        refuse_unknown_arguments(unknown, gold="tags")
         encoded = encode_field(self.bert, tokens, self._index, *self._internals)
         logits = self.classifier(self.dropout(encoded.hidden_states))
         probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
