@@ -21,6 +21,12 @@ from bert_classification.classification import (  # noqa: E402
     BertForClassificationPredictor,
     BertForClassificationReader,
 )
+from bert_classification.data_loader import OrderedDataLoader  # noqa: E402
+from bert_classification.masked_lm import (  # noqa: E402
+    BertForMaskedLM,
+    BertForMaskedLMPredictor,
+    BertForMaskedLMReader,
+)
 from bert_classification.serving import Serve  # noqa: E402
 from bert_classification.token_indexer import PretrainedBertIndexer  # noqa: E402
 from bert_classification.tokenization import BertBasicTokenizer  # noqa: E402
@@ -30,6 +36,10 @@ __all__ = [
     "BertForClassification",
     "BertForClassificationPredictor",
     "BertForClassificationReader",
+    "BertForMaskedLM",
+    "BertForMaskedLMPredictor",
+    "BertForMaskedLMReader",
+    "OrderedDataLoader",
     "PretrainedBertIndexer",
     "Serve",
 ]
