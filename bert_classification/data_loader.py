@@ -27,6 +27,7 @@ class OrderedDataLoader(MultiProcessDataLoader):
     num_workers: int
     _max_instance_queue_size: Optional[int]
     _max_batch_queue_size: Optional[int]
+    _starts = 0
     _worker_seed = 0
 
     def _start_instance_workers(self, queue: Any, ctx: Any) -> Any:
@@ -47,7 +48,9 @@ class OrderedDataLoader(MultiProcessDataLoader):
 
     def _take_turns(self, queue: Any, ctx: Any, size: Optional[int]) -> Any:
         """A queue for each worker; `queue`, which the base class reads, reads them in turn."""
-        self._worker_seed = random.randrange(2**31)
+        # Nothing is drawn here, so that the other uses of `random` are the same without workers.
+        self._starts += 1
+        self._worker_seed = hash((random.getstate()[1], self._starts)) % 2**31
         size = max(size // self.num_workers, 1) if size else 0
         queues = [ctx.JoinableQueue(size) for _ in range(self.num_workers)]
         queue.get = _Turns(queues).get

@@ -114,7 +114,7 @@ class BertForMaskedLM(Model):
         """
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
-            tokens, label = self._masked(tokens)
+            tokens, label = self.masked(tokens)
         encoded = encode_field(self.bert, tokens, self._index, *self._internals)
         output: dict[str, Any] = {**encoded.internals}
         if label is not None:
@@ -128,7 +128,8 @@ class BertForMaskedLM(Model):
             output["query"] = query
         return output
 
-    def _masked(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
+    def masked(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
+        """The text field with some pieces masked, and the label for `forward`."""
         tensors = tensors_of(tokens, self._index)
         masked = self.masking(tensors["input_ids"], tensors["mask"])
         return {self._index: {**tensors, "input_ids": masked.input_ids}}, masked.label
