@@ -1,39 +1,39 @@
-"""Running text in blocks of equal length: all of a corpus, with hardly any padding."""
+"""Word pieces of running text, cut into blocks of equal length."""
 
-from typing import Iterable, Iterator, NamedTuple
+from typing import Iterable, Iterator
 
 import numpy
-from allennlp.common.util import lazy_groups_of
 
-from bert_classification.tokenization import WordPieces
-
-LINES_AT_ONCE = 512
-"""How many lines are tokenized in one call, and held."""
+Pieces = tuple[numpy.ndarray, int]
+"""The ids of some word pieces, and the number of the line they begin in."""
 
 
-class Block(NamedTuple):
-    """The line that a block begins in, and its piece ids, int32, without special pieces."""
-
-    line: int
-    ids: numpy.ndarray
-
-
-def pack_blocks(lines: Iterable[tuple[int, str]], pieces: WordPieces, size: int) -> Iterator[Block]:
+def blocks(pieces: Iterable[Pieces], size: int) -> Iterator[Pieces]:
     """
-    Lays the pieces of numbered lines end to end and cuts them into blocks of `size`; the last block
-    has what is left over. Nothing is dropped but lines without a piece, and no more than
-    `LINES_AT_ONCE` lines are held.
+    Lays pieces end to end and cuts them into blocks; no piece is lost, repeated or added, and never
+    more than one block is held.
+
+    # Parameters
+
+    pieces : `Iterable[Tuple[numpy.ndarray, int]]`
+        The ids of each line in turn, with its number.
+    size : `int`
+        The pieces in a block; at least 1. Special pieces are the caller's.
+
+    # Returns
+
+    `Iterator[Tuple[numpy.ndarray, int]]`: the ids of each block with the number of the line it
+    begins in. The last block holds what remains, from 1 to `size` pieces.
     """
-    ids, numbers = numpy.empty(0, numpy.int32), numpy.empty(0, numpy.int64)
-    for group in lazy_groups_of(lines, LINES_AT_ONCE):
-        texts = pieces.ids([text for _, text in group])
-        ids = numpy.concatenate([ids, *texts])
-        numbers = numpy.concatenate(
-            [numbers, numpy.repeat([number for number, _ in group], [len(text) for text in texts])]
-        )
-        full = len(ids) - len(ids) % size
-        for start in range(0, full, size):
-            yield Block(int(numbers[start]), ids[start : start + size])
-        ids, numbers = ids[full:], numbers[full:]
-    if len(ids):
-        yield Block(int(numbers[0]), ids)
+    parts: list[numpy.ndarray] = []
+    room, line = size, 0
+    for ids, number in pieces:
+        while len(ids):
+            line = line if parts else number
+            parts.append(ids[:room])
+            ids, room = ids[room:], room - len(parts[-1])
+            if not room:
+                yield numpy.concatenate(parts), line
+                parts, room = [], size
+    if parts:
+        yield numpy.concatenate(parts), line

@@ -14,6 +14,8 @@ from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
+from allennlp.nn import InitializerApplicator
+from allennlp.nn.initializers import ConstantInitializer
 from allennlp.predictors import Predictor
 from transformers import BertForMaskedLM as PlainBertForMaskedLM
 from transformers import BertModel, pipeline
@@ -188,6 +190,12 @@ class TestHead:
             "cls.predictions.transform.LayerNorm.bias",
         }
 
+    def test_initializer_leaves_the_embeddings_alone(self) -> None:
+        zeros = InitializerApplicator([(".*weight", ConstantInitializer(0.0))])
+        model = BertForMaskedLM(Vocabulary(), BERT, initializer=zeros)
+        assert not model.cls.predictions.transform.dense.weight.any()
+        assert tied(model) and model.cls.predictions.decoder.weight.any()
+
     def test_metrics_weigh_each_piece_the_same(self, model) -> None:
         losses = []
         for texts in (["The soup was cold and there was no bread on the table."] * 8, ["Short."]):
@@ -227,7 +235,7 @@ class TestReader:
 
     def test_blocks_do_not_depend_on_how_many_lines_are_read_at_once(self, monkeypatch) -> None:
         expected = pieces_of(list(make_reader(block_size=20).read(TRAIN)))
-        monkeypatch.setattr("bert_classification.blocks.LINES_AT_ONCE", 3)
+        monkeypatch.setattr("bert_classification.masked_lm.dataset_reader.RECORDS_AT_ONCE", 3)
         assert pieces_of(list(make_reader(block_size=20).read(TRAIN))) == expected
 
     def test_a_file_is_streamed(self, tmp_path) -> None:
@@ -272,7 +280,6 @@ class TestReader:
             ("a.txt", b"", "a.txt: there is no text"),
             ("a.txt", b"\n \n", "a.txt: there is no text"),
             ("a.txt", b"Fine.\nCaf\xe9.\n", "a.txt, line 2: not utf-8"),
-            ("a.raw", b"Fine.\n", "`dataset_reader.format` to text"),
             ("a.jsonl", b"", "a.jsonl: no record"),
             ("a.jsonl", b'{"text": "Fine."}\n{"text": ""}\n', "line 2: `text`: the text is empty"),
             ("a.jsonl", b'{"text": 7}\n', "line 1: `text`: expected a string, got a number"),
@@ -284,6 +291,12 @@ class TestReader:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ConfigurationError, match=message):
             list(make_reader().read(str(tmp_path / name)))
+
+    def test_plain_text_has_no_columns_and_any_extension(self, tmp_path) -> None:
+        (tmp_path / "wiki.raw").write_text("Fine.\n", encoding="utf-8")
+        assert len(list(make_reader().read(str(tmp_path / "wiki.raw")))) == 1
+        with pytest.raises(ConfigurationError, match="plain text has none"):
+            list(make_reader(columns={"text": 1}).read(TRAIN))
 
     @pytest.mark.parametrize("block_size", [2, 129, -1])
     def test_a_block_size_that_bert_cannot_take(self, block_size) -> None:

@@ -2,16 +2,19 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Seque
 
 import numpy
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.blocks import pack_blocks
+from bert_classification.blocks import Pieces, blocks
 from bert_classification.masked_lm.fills import Query, parse_query
-from bert_classification.reader import BertReader, get_text
-from bert_classification.records import FORMATS, Record, guess_format, read_lines
+from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
+from bert_classification.records import Record, guess_format, read_lines
 from bert_classification.text_field import WordPieceField, join_segments
 
 IDS = "piece_ids"
+
+Line = tuple[int, str]
 
 
 class Example(NamedTuple):
@@ -41,8 +44,8 @@ class BertForMaskedLMReader(BertReader):
     line_by_line : `bool`, optional (default = `False`)
         Make an instance of each line of plain text instead.
     token_indexers, format, columns, label_names, label_delimiter, encoding :
-        See `BertReader`. `format` may be `text` too, which `.txt` stands for. Blank lines of plain
-        text are passed over.
+        See `BertReader`. `format` may be `text` too, which `.txt` and every extension unknown stand
+        for. Blank lines of plain text are passed over.
     """
 
     def __init__(
@@ -59,13 +62,14 @@ class BertForMaskedLMReader(BertReader):
             )
 
     def records(self, path: str) -> Iterable[Record]:
-        format = self.format or guess_format(path, {**FORMATS, ".txt": "text"})
-        if format is None:
+        if (self.format or guess_format(path) or "text") != "text":
+            return super().records(path)
+        if self.columns:
             raise ConfigurationError(
-                f"{path}: cannot tell the format from the extension; set `dataset_reader.format` "
-                "to text, jsonl, tsv or csv."
+                f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
+                "`dataset_reader.format` to tsv, csv or jsonl."
             )
-        return self._text_records(path) if format == "text" else super().records(path)
+        return self._text_records(path)
 
     def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
         # Only our own blocks bring an array.
@@ -113,9 +117,14 @@ class BertForMaskedLMReader(BertReader):
         if empty:
             raise ConfigurationError(f"{path}: there is no text in this file.")
 
-    def _lines(self, lines: Iterable[tuple[int, str]], path: str) -> Iterator[Record]:
+    def _lines(self, lines: Iterable[Line], path: str) -> Iterator[Record]:
         return (Record({"text": line}, path, at) for at, line in lines)
 
-    def _blocks(self, lines: Iterable[tuple[int, str]], path: str) -> Iterator[Record]:
-        for block in pack_blocks(lines, self.pieces, self._block_size - 2):
-            yield Record({IDS: block.ids}, path, block.line)
+    def _blocks(self, lines: Iterable[Line], path: str) -> Iterator[Record]:
+        for ids, at in blocks(self._pieces_of(lines), self._block_size - 2):
+            yield Record({IDS: ids}, path, at)
+
+    def _pieces_of(self, lines: Iterable[Line]) -> Iterator[Pieces]:
+        for group in lazy_groups_of(lines, RECORDS_AT_ONCE):
+            numbers, texts = zip(*group)
+            yield from zip(self.pieces.ids(texts), numbers)
