@@ -73,7 +73,8 @@ def load_pretrained(
     head_class : `Type[BertPreTrainedModel]`
         A `BertFor...` class of transformers.
     bert_model : `Union[str, BertModel]`
-        A directory, a name on the model hub, or a `BertModel` that gets a fresh head.
+        A directory, a name on the model hub, or a `BertModel` that gets a fresh head, and loses its
+        pooler where the head has no use for one.
     serialization_dir : `str`, optional
         Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
         already, of an archive or of an interrupted run, the model is built from it alone and
@@ -94,7 +95,10 @@ def load_pretrained(
             head_class(BertConfig(**{**bert_model.config.to_dict(), **config})),
             False,
         )
+        if model.bert.pooler is None:
+            bert_model.pooler = None
         model.bert = bert_model
+        model.tie_weights()
     else:
         model, with_head = _read(head_class, bert_model, config)
     archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)

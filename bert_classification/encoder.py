@@ -51,6 +51,21 @@ def encode_field(
 
     # Raises
 
+    `ConfigurationError`, see `tensors_of`.
+    """
+    field = tensors_of(tokens, index)
+    tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
+    if output_hidden_states or output_attentions:
+        return _encode_padded(bert, *tensors, output_hidden_states, output_attentions)
+    return encode(bert, *tensors)
+
+
+def tensors_of(tokens: TextFieldTensors, index: str) -> dict[str, Tensor]:
+    """
+    The `input_ids`, `token_type_ids` and `mask` of a text field.
+
+    # Raises
+
     `ConfigurationError` when `tokens` is not what the indexer `bert-pretrained` makes under the key
     `index`.
     """
@@ -63,10 +78,7 @@ def encode_field(
             "`dataset_reader.token_indexers`, and make tensors of texts with a reader or a "
             "predictor."
         )
-    tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
-    if output_hidden_states or output_attentions:
-        return _encode_padded(bert, *tensors, output_hidden_states, output_attentions)
-    return encode(bert, *tensors)
+    return field
 
 
 def refuse_unknown_arguments(unknown: Mapping[str, Any], gold: str = "label") -> None:

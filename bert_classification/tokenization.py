@@ -3,7 +3,7 @@
 import logging
 import os
 from functools import lru_cache
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Union
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -12,8 +12,9 @@ from tokenizers import AddedToken, Encoding, PreTokenizedString
 from tokenizers import Tokenizer as FastTokenizer
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
+from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
+from bert_classification import archives
 from bert_classification.checkpoint import read_config
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,22 @@ class WordPieces:
                 f"The tokenizer of {self.name} has no {token} token; a BERT needs one."
             )
         return number
+
+
+def pieces_of_model(
+    bert_model: Union[str, BertModel], tokenizer: Optional[str], serialization_dir: Optional[str]
+) -> WordPieces:
+    """
+    The word pieces of a model that deals in them itself: those that training keeps and an archive
+    brings along, else those of `tokenizer` or of the checkpoint `bert_model`.
+    """
+    name = archives.saved(archives.TOKENIZER, serialization_dir) or tokenizer or bert_model
+    if not isinstance(name, str):
+        raise ConfigurationError(
+            "`bert_model` is a BertModel, which has no tokenizer; name a checkpoint that has it in "
+            "`tokenizer`."
+        )
+    return WordPieces(name)
 
 
 @lru_cache(maxsize=8)
