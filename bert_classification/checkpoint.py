@@ -3,7 +3,7 @@
 import logging
 import os
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, Optional, TypeVar, Union
+from typing import Any, Iterator, Mapping, Optional, Sequence, TypeVar, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -11,6 +11,12 @@ from transformers import AutoConfig, BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from bert_classification import archives
+from bert_classification.checkpoint_labels import (
+    arrange_rows,
+    check_problem_type,
+    label_settings,
+    renew,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +69,8 @@ def load_pretrained(
     head_class: type[Head],
     bert_model: Union[str, BertModel],
     serialization_dir: Optional[str] = None,
+    labels: Optional[Sequence[str]] = None,
+    fresh_head: bool = False,
     **config: Any,
 ) -> tuple[Head, bool]:
     """
@@ -79,6 +87,11 @@ def load_pretrained(
         Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
         already, of an archive or of an interrupted run, the model is built from it alone and
         `bert_model` is not looked at.
+    labels : `Sequence[str]`, optional
+        The labels of the data, for a head whose final layer `classifier` has a row for each. A
+        checkpoint that was fine-tuned for the task has to have the same ones.
+    fresh_head : `bool`, optional (default = `False`)
+        With `labels`: a new final layer whatever the checkpoint has.
     config : `Any`
         Entries of the configuration to replace, such as `num_labels`.
 
@@ -87,6 +100,7 @@ def load_pretrained(
     `Tuple[BertPreTrainedModel, bool]`: the model in float32, and whether the checkpoint had the
     head.
     """
+    config = {**config, **(label_settings(labels) if labels is not None else {})}
     saved = archives.saved(archives.MODEL, serialization_dir)
     if saved is not None and archives.has_weights(serialization_dir):
         return head_class(BertConfig.from_pretrained(saved)), True
@@ -100,23 +114,51 @@ def load_pretrained(
         model.bert = bert_model
         model.tie_weights()
     else:
-        model, with_head = _read(head_class, bert_model, config)
+        model, with_head = _read(head_class, bert_model, labels, fresh_head, config)
+    model.config.architectures = [head_class.__name__]
     archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)
     return model, with_head
 
 
-def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple[Head, bool]:
+def _read(
+    head_class: type[Head],
+    name: str,
+    labels: Optional[Sequence[str]],
+    fresh_head: bool,
+    config: Mapping[str, Any],
+) -> tuple[Head, bool]:
     settings = read_config(name)
+    theirs = settings.to_dict()
     for key, value in config.items():
         setattr(settings, key, value)
     with _quiet_transformers():
         model, report = head_class.from_pretrained(
-            name, config=settings, dtype=torch.float32, output_loading_info=True
+            name,
+            config=settings,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
-    fresh = sorted(key for key in report["missing_keys"] if not key.startswith("bert."))
-    _check_encoder(name, report["missing_keys"])
+    mismatched = [key for key, *_ in report["mismatched_keys"]]
+    _check_encoder(name, [*report["missing_keys"], *mismatched])
+    # `classifier` is also what other heads of BERT call their final layer.
+    fresh_head |= head_class.__name__ not in (theirs["architectures"] or [head_class.__name__])
+    fresh = {key for key in report["missing_keys"] if not key.startswith("bert.")}
+    if labels is not None and fresh_head:
+        renew(model)
+        fresh |= {"classifier.weight", "classifier.bias"}
+    elif labels is not None and not fresh:
+        check_problem_type(name, theirs["problem_type"], config.get("problem_type"))
+        arrange_rows(model.classifier, name, theirs["id2label"], labels)
+    if mismatched and not fresh_head:
+        raise ConfigurationError(
+            f"{name}: {', '.join(mismatched)} have not the shape that its config.json says."
+        )
+    fresh |= set(mismatched)
     logger.info(
-        "%s: %s", name, f"fresh {', '.join(fresh)}" if fresh else "the head of the checkpoint"
+        "%s: %s",
+        name,
+        f"fresh {', '.join(sorted(fresh))}" if fresh else "the head of the checkpoint",
     )
     return model, not fresh
 
@@ -135,7 +177,7 @@ def _quiet_transformers() -> Iterator[None]:
         hf_logging.enable_progress_bar()
 
 
-def _check_encoder(name: str, missing_keys: list[str]) -> None:
+def _check_encoder(name: str, missing_keys: Sequence[str]) -> None:
     missing = sorted(
         key
         for key in missing_keys
@@ -143,8 +185,8 @@ def _check_encoder(name: str, missing_keys: list[str]) -> None:
     )
     if missing:
         raise ConfigurationError(
-            f"{name} lacks {len(missing)} weights of BERT, such as {missing[0]}; it is damaged or "
-            "of another kind."
+            f"{name} lacks {len(missing)} weights of BERT, or has them in another shape, such as "
+            f"{missing[0]}; it is damaged or of another kind."
         )
 
 

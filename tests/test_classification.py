@@ -100,7 +100,7 @@ class TestProblemTypes:
         instances = [reader.text_to_instance(text, label=one) for text, one in zip(texts, labels)]
         ours = model(**tensors(instances, vocab))
         theirs = BertForSequenceClassification.from_pretrained(
-            BERT, num_labels=model.problem.num_logits, problem_type=problem_type
+            BERT, num_labels=len(model.problem.names), problem_type=problem_type
         ).eval()
         theirs.load_state_dict(model.state_dict(), strict=False)
         encoded = AutoTokenizer.from_pretrained(BERT)(

@@ -27,7 +27,7 @@ class BertForClassification(Model):
     vocab : `Vocabulary`
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
-        classification gives its final layer as well.
+        classification, with the same labels, gives its final layer as well.
     dropout : `float`, optional (default = `0.0`)
         Dropout on the pooled vector, beside the dropout inside BERT.
     num_labels : `int`, optional
@@ -59,6 +59,8 @@ class BertForClassification(Model):
         Of many labels: `global` or `per_label`; see `MultiLabel`.
     window_pooling : `str`, optional (default = `mean`)
         How the logits of a long text's windows become one: `mean` or `max`.
+    fresh_head : `bool`, optional (default = `False`)
+        A new final layer even where the checkpoint has one, as for other labels than its own.
     gradient_checkpointing : `bool`, optional (default = `False`)
         Less memory for more time: a training step computes each layer's activations twice.
     output_hidden_states, output_attentions : `bool`, optional (default = `False`)
@@ -89,6 +91,7 @@ class BertForClassification(Model):
         threshold: Optional[Union[float, PerLabel]] = None,
         tune_threshold: Optional[str] = None,
         window_pooling: str = "mean",
+        fresh_head: bool = False,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -112,7 +115,8 @@ class BertForClassification(Model):
             BertForSequenceClassification,
             bert_model,
             serialization_dir,
-            num_labels=self.problem.num_logits,
+            labels=self.problem.names,
+            fresh_head=fresh_head,
             problem_type=problem_type,
         )
         self.bert = pretrained.bert

@@ -34,8 +34,7 @@ class SingleLabel(torch.nn.Module):
         top_k: Optional[int] = None,
     ) -> None:
         super().__init__()
-        self.num_logits = len(names)
-        self._names = names
+        self.names = names
         self._label_smoothing = label_smoothing
         self._top_k = top_k
         self.register_buffer("class_weights", class_weights)
@@ -63,7 +62,7 @@ class SingleLabel(torch.nn.Module):
     def readable(self, output: dict[str, Any]) -> dict[str, list]:
         ranked = output["probs"].sort(-1, descending=True)
         rows = zip(ranked.indices.tolist(), ranked.values.tolist())
-        named = [[(self._names[at], prob) for at, prob in zip(*row)] for row in rows]
+        named = [[(self.names[at], prob) for at, prob in zip(*row)] for row in rows]
         readable: dict[str, list] = {"label": [row[0][0] for row in named]}
         if self._top_k is not None:
             readable["top_k"] = [
@@ -79,7 +78,7 @@ class SingleLabel(torch.nn.Module):
             "macro_f1": sum(f1) / len(f1),
             "micro_f1": float(self._micro_f1.get_metric(reset)["fscore"]),
             **self._matthews.get_metric(reset),
-            **{f"f1/{name}": float(value) for name, value in zip(self._names, f1)},
+            **{f"f1/{name}": float(value) for name, value in zip(self.names, f1)},
         }
 
 
@@ -106,8 +105,7 @@ class MultiLabel(torch.nn.Module):
             raise ConfigurationError(
                 f"`tune_threshold` is {tune_threshold!r}; expected `global` or `per_label`."
             )
-        self.num_logits = len(names)
-        self._names = names
+        self.names = names
         self._tune_threshold = tune_threshold
         self._has_trained = False
         self.register_buffer("thresholds", thresholds)
@@ -129,7 +127,7 @@ class MultiLabel(torch.nn.Module):
         chosen = output["probs"] >= self.thresholds
         return {
             "labels": [
-                [name for name, among in zip(self._names, row) if among] for row in chosen.tolist()
+                [name for name, among in zip(self.names, row) if among] for row in chosen.tolist()
             ]
         }
 
@@ -146,16 +144,17 @@ class MultiLabel(torch.nn.Module):
         return {
             "micro_f1": f1_score(labels, chosen, average="micro", zero_division=0.0),
             "macro_f1": of_each.mean(),
-            **{f"f1/{name}": value for name, value in zip(self._names, of_each)},
+            **{f"f1/{name}": value for name, value in zip(self.names, of_each)},
         }
 
 
 class Regression(torch.nn.Module):
     """A number: mean squared error; Pearson and Spearman correlation, and mean squared error."""
 
+    names = ("score",)
+
     def __init__(self) -> None:
         super().__init__()
-        self.num_logits = 1
         self._scores = CollectedMetric(_judge_scores)
 
     def output(self, logits: Tensor) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from transformers import BertForNextSentencePrediction as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.checkpoint_labels import label_settings
 from bert_classification.encoder import encode_field, refuse_unknown_arguments
 from bert_classification.metrics import CollectedMetric
 from bert_classification.next_sentence_prediction.pairs import LABELS
@@ -65,7 +66,9 @@ class BertForNextSentencePrediction(Model):
     ) -> None:
         super().__init__(vocab, regularizer)
         self._index = index
-        pretrained, _ = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        pretrained, _ = load_pretrained(
+            PretrainedHead, bert_model, serialization_dir, **label_settings(LABELS)
+        )
         self.bert = pretrained.bert
         self.cls = pretrained.cls
         self._internals = (output_hidden_states, output_attentions)

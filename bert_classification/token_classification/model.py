@@ -33,7 +33,7 @@ class BertForTokenClassification(Model):
     vocab : `Vocabulary`
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
-        token classification gives its final layer as well.
+        token classification, with the same tags, gives its final layer as well.
     dropout : `float`, optional (default = `0.0`)
         Dropout on the vectors of the pieces, beside the dropout inside BERT.
     num_labels : `int`, optional
@@ -51,6 +51,8 @@ class BertForTokenClassification(Model):
         Initializes the final layer, by the names `weight` and `bias`.
     regularizer : `RegularizerApplicator`, optional
         As in every AllenNLP model.
+    fresh_head : `bool`, optional (default = `False`)
+        A new final layer even where the checkpoint has one, as for other tags than its own.
     gradient_checkpointing : `bool`, optional (default = `False`)
         Less memory for more time: a training step computes each layer's activations twice.
     output_hidden_states, output_attentions : `bool`, optional (default = `False`)
@@ -74,6 +76,7 @@ class BertForTokenClassification(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        fresh_head: bool = False,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -85,7 +88,11 @@ class BertForTokenClassification(Model):
         self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
         num_labels = num_labels or vocab.get_vocab_size(label_namespace)
         pretrained, _ = load_pretrained(
-            PretrainedForTokenClassification, bert_model, serialization_dir, num_labels=num_labels
+            PretrainedForTokenClassification,
+            bert_model,
+            serialization_dir,
+            labels=[self._tags.get(index, str(index)) for index in range(num_labels)],
+            fresh_head=fresh_head,
         )
         self.bert = pretrained.bert
         # Hugging Face's class has none either; a `BertModel` may bring one.
