@@ -1,0 +1,88 @@
+"""The README.md of an exported model, which the model hub shows as its card."""
+
+from typing import Any, Mapping, Optional
+
+from torch import Tensor
+from transformers import BertPreTrainedModel
+
+CARD = """\
+---
+library_name: transformers
+license: unknown
+tags:
+- bert
+- allennlp
+---
+
+# {head}
+
+A BERT that was trained for `{task}` with bert_classification, a plugin of AllenNLP. Its licence is
+unknown: it depends on those of the BERT it started from and of the data.
+
+```python
+from transformers import AutoTokenizer, {head}
+
+directory = "."  # where this file lies
+tokenizer = AutoTokenizer.from_pretrained(directory)
+model = {head}.from_pretrained(directory)
+```
+"""
+
+ONNX = """
+`model.onnx` is the same model for ONNX Runtime: `input_ids`, `attention_mask` and `token_type_ids`
+(int64) in, what the model above gives out.
+"""
+
+BESIDE = """
+## Beside the weights
+
+What the model had in AllenNLP and transformers has no place for.
+
+"""
+
+
+def model_card(
+    head: BertPreTrainedModel,
+    task: str,
+    metrics: Optional[Mapping[str, Any]] = None,
+    beside: Optional[Mapping[str, Tensor]] = None,
+    onnx: bool = False,
+) -> str:
+    """
+    The card in Markdown.
+
+    # Parameters
+
+    head : `BertPreTrainedModel`
+    task : `str`
+        The registered name of the AllenNLP model.
+    metrics : `Mapping[str, Any]`, optional
+        What training wrote to metrics.json.
+    beside : `Mapping[str, Tensor]`, optional
+        What an archive holds beside the weights of `head`, such as thresholds.
+    onnx : `bool`, optional (default = `False`)
+        Whether there is a model.onnx.
+    """
+    card = CARD.format(head=type(head).__name__, task=task)
+    if onnx:
+        card += ONNX
+    if metrics:
+        rows = {
+            key: value
+            for key, value in metrics.items()
+            if isinstance(value, (int, float)) and not key.endswith("memory_MB")
+        }
+        card += "\n## Metrics of the training\n\n" + _table(("metric", "value"), rows)
+    if beside:
+        card += BESIDE + _table(("name", "value"), {key: beside[key].tolist() for key in beside})
+    return card
+
+
+def _table(heading: tuple[str, str], rows: Mapping[str, Any]) -> str:
+    lines = [heading, ("---", "---")]
+    lines += [(key.replace("|", "\\|"), _shown(value)) for key, value in rows.items()]
+    return "".join(f"| {key} | {value} |\n" for key, value in lines)
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,270 @@
+"""`allennlp export-hf`: transformers and ONNX Runtime against our own predictions."""
+
+import json
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy
+import onnxruntime
+import pytest
+import torch
+import transformers
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import Batch
+from allennlp.predictors import Predictor
+from transformers import AutoTokenizer, pipeline
+
+from bert_classification import onnx_file
+from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
+from tests.test_package import TASKS
+
+# Texts that a tokenizer with other settings would split otherwise.
+ODD = ["Café Łódź 😀 COST 3.50€", "a\u0301 [MASK] unaffable", "\u4f60\u597d, world"]
+
+
+@pytest.fixture(scope="module")
+def exported(archive_of, tmp_path_factory) -> Callable[[str], Path]:
+    """The directory that `allennlp export-hf` makes of a task's archive; each is made once."""
+    directories: dict[str, Path] = {}
+
+    def export(task: str) -> Path:
+        if task not in directories:
+            directories[task] = tmp_path_factory.mktemp("exported") / task
+            onnx = ["--onnx"] if task in ONNX else []
+            allennlp("export-hf", archive_of(task), directories[task], *onnx)
+        return directories[task]
+
+    return export
+
+
+@pytest.fixture(scope="module")
+def predictor_of(archive_of) -> Callable[[str], Predictor]:
+    predictors: dict[str, Predictor] = {}
+
+    def load(task: str) -> Predictor:
+        if task not in predictors:
+            predictors[task] = Predictor.from_path(archive_of(task))
+        return predictors[task]
+
+    return load
+
+
+def records_of(task: str) -> list[dict[str, Any]]:
+    return read_json_lines(FIXTURES / task / "predict.jsonl")
+
+
+def tensors_of(predictor: Predictor, records: list[dict[str, Any]]) -> dict[str, Any]:
+    batch = Batch([predictor._json_to_instance(record) for record in records])
+    batch.index_instances(predictor._model.vocab)
+    return batch.as_tensor_dict()
+
+
+def opened(directory: Path) -> tuple[Any, Any]:
+    """The plain class of transformers, which finds all weights and no other, and the tokenizer."""
+    name = json.loads((directory / "config.json").read_text())["architectures"][0]
+    head_class = getattr(transformers, name)
+    head, report = head_class.from_pretrained(directory, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    return head.eval(), AutoTokenizer.from_pretrained(directory)
+
+
+@torch.no_grad()
+def run(directory: Path, *texts: Any) -> dict[str, torch.Tensor]:
+    head, tokenizer = opened(directory)
+    return head(**tokenizer(*texts, return_tensors="pt", padding=True))
+
+
+def close(values: Any) -> Any:
+    return pytest.approx(values, abs=1e-4)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_opens_with_the_plain_class_and_the_same_tokenizer(task, exported, predictor_of) -> None:
+    predictor = predictor_of(task)
+    head, tokenizer = opened(exported(task))
+    theirs = dict(head.state_dict())
+    for name, weight in predictor._model.state_dict().items():
+        if name in theirs:
+            assert torch.equal(theirs.pop(name), weight)
+    assert not theirs
+    pieces = predictor._dataset_reader.pieces.ids(ODD)
+    assert [list(ids) for ids in pieces] == tokenizer(ODD, add_special_tokens=False)["input_ids"]
+    assert tokenizer.model_max_length == 128
+
+
+class TestTransformersPredictsTheSame:
+    def test_classification(self, exported, predictor_of) -> None:
+        directory, predictor = exported("classification"), predictor_of("classification")
+        classify = pipeline("text-classification", str(directory), top_k=None)
+        names = predictor._model.problem.names
+        for record in [*records_of("classification"), {"text": "Lovely!", "text_pair": "Oh?"}]:
+            texts = {key: record[key] for key in ("text", "text_pair") if key in record}
+            theirs = {row["label"]: row["score"] for row in classify(texts)}
+            assert theirs == close(dict(zip(names, predictor.predict_json(record)["probs"])))
+
+    def test_next_sentence_prediction(self, exported, predictor_of) -> None:
+        directory = exported("next_sentence_prediction")
+        head, _ = opened(directory)
+        assert head.config.id2label == {0: "is_next", 1: "not_next"}
+        predictor = predictor_of("next_sentence_prediction")
+        for record in records_of("next_sentence_prediction"):
+            logits = run(directory, record["text"], record["text_pair"])["logits"]
+            assert predictor.predict_json(record)["probs"] == close(logits.softmax(-1)[0].tolist())
+
+    def test_masked_lm(self, exported, predictor_of) -> None:
+        fill = pipeline("fill-mask", str(exported("masked_lm")))
+        ours = predictor_of("masked_lm").predict_json({"text": "A [MASK] train.", "top_k": 4})
+        theirs = fill("A [MASK] train.", top_k=4)
+        assert [row["token_str"] for row in theirs] == [row["token"] for row in ours["fills"][0]]
+        probs = [row["prob"] for row in ours["fills"][0]]
+        assert [row["score"] for row in theirs] == close(probs)
+
+    def test_causal_lm(self, exported, predictor_of, archive_of) -> None:
+        directory, text = exported("causal_lm"), "The ferry left the"
+        generate = pipeline("text-generation", str(directory))
+        (theirs,) = generate(
+            f"[CLS] {text}", add_special_tokens=False, max_new_tokens=5, return_full_text=False
+        )
+        ours = predictor_of("causal_lm").predict_json({"text": text, "max_new_tokens": 5})
+        assert theirs["generated_text"].split() == ours["continuation"].split()
+        scoring = Predictor.from_path(archive_of("causal_lm"), "bert_for_causal_lm_scoring")
+        ids = AutoTokenizer.from_pretrained(directory)(text, return_tensors="pt")["input_ids"][0]
+        logprobs = run(directory, text)["logits"][0].log_softmax(-1)
+        logprob = logprobs[:-1].gather(1, ids[1:, None]).sum().item()
+        assert scoring.predict_json({"text": text})["logprob"] == close(logprob)
+
+    def test_multiple_choice(self, exported, predictor_of) -> None:
+        head, tokenizer = opened(exported("multiple_choice"))
+        record = records_of("multiple_choice")[0]
+        choices = record["choices"]
+        inputs = tokenizer([record["prompt"]] * 3, choices, return_tensors="pt", padding=True)
+        logits = head(**{key: tensor.unsqueeze(0) for key, tensor in inputs.items()}).logits
+        ours = predictor_of("multiple_choice").predict_json(record)
+        assert ours["logits"] == close(logits[0].tolist())
+
+    def test_token_classification(self, exported, predictor_of) -> None:
+        directory, predictor = (
+            exported("token_classification"),
+            predictor_of("token_classification"),
+        )
+        find = pipeline("token-classification", str(directory), ignore_labels=[])
+        text = records_of("token_classification")[0]["text"]
+        tensors = tensors_of(predictor, [{"text": text}])
+        output = predictor._model(**tensors)
+        assert torch.allclose(run(directory, text)["logits"], output["logits"][0], atol=1e-4)
+        pieces = {piece["start"]: piece for piece in find(text)}
+        starts, best = output["words"][0].starts, output["probs"][0].max(-1)
+        assert [pieces[int(start)]["score"] for start in starts] == close(best.values.tolist())
+        tags = predictor.predict_json({"text": text})["tags"]
+        assert [pieces[int(start)]["entity"] for start in starts] == tags
+
+    def test_question_answering(self, exported, predictor_of) -> None:
+        directory, predictor = exported("question_answering"), predictor_of("question_answering")
+        for record in records_of("question_answering")[:3]:
+            theirs = run(directory, record["question"], record["context"])
+            ours = predictor._model.eval()(**tensors_of(predictor, [record]))
+            for key in ("start_logits", "end_logits"):
+                assert torch.allclose(theirs[key], ours[key][0], atol=1e-4)
+
+
+ONNX = {
+    "classification": ["logits"],
+    "multiple_choice": ["logits"],
+    "question_answering": ["start_logits", "end_logits"],
+    "token_classification": ["logits"],
+}
+
+
+@pytest.mark.parametrize("task", ONNX)
+@pytest.mark.parametrize("number", [1, 3])
+def test_onnx_runtime_predicts_the_same(task, number, exported, predictor_of) -> None:
+    records, predictor = records_of(task)[:number], predictor_of(task)
+    tensors = tensors_of(predictor, records)
+    ours = predictor._model.eval()(**tensors)
+    inputs = [tensors["tokens"]["bert"][key] for key in ("input_ids", "mask", "token_type_ids")]
+    if inputs[0].dim() == 3 and task != "multiple_choice":
+        inputs = [tensor.flatten(0, 1) for tensor in inputs]
+    session = onnxruntime.InferenceSession(exported(task) / "model.onnx")
+    names = [given.name for given in session.get_inputs()]
+    given = {name: tensor.long().numpy() for name, tensor in zip(names, inputs)}
+    theirs = dict(zip(ONNX[task], session.run(None, given)))
+    assert [output.name for output in session.get_outputs()] == ONNX[task]
+    for name, values in theirs.items():
+        expected = ours[name].detach().numpy().reshape(values.shape)
+        real = expected > numpy.finfo(numpy.float32).min
+        if task == "token_classification":
+            real &= inputs[1].bool().numpy()[..., None]
+        assert real.any() and values[real] == close(expected[real])
+
+
+def test_the_exported_checkpoint_comes_back(exported, predictor_of, tmp_path) -> None:
+    """checkpoint -> archive -> exported checkpoint -> archive, with a learning rate of 0."""
+    for task in ("classification", "token_classification"):
+        bert = str(exported(task))
+        overrides = {
+            "dataset_reader.token_indexers.bert.pretrained_model": bert,
+            "model.bert_model": bert,
+            "trainer.num_epochs": 1,
+            "trainer.optimizer.lr": 0.0,
+        }
+        config = ROOT / "training_config" / f"{task}.jsonnet"
+        allennlp("train", config, "-s", tmp_path / task, "-o", json.dumps(overrides))
+        again, record = Predictor.from_path(tmp_path / task), records_of(task)[0]
+        ours = predictor_of(task).predict_json(record)
+        for key, value in again.predict_json(record).items():
+            assert value == (close(ours[key]) if key in ("logits", "probs") else ours[key])
+
+
+class TestCard:
+    def test_has_the_metrics_and_the_way_to_open(self, exported, archive_of) -> None:
+        card = (exported("classification") / "README.md").read_text(encoding="utf-8")
+        metrics = json.loads((archive_of("classification").parent / "metrics.json").read_text())
+        assert f"| validation_loss | {metrics['validation_loss']:.6g} |" in card
+        assert "license: unknown" in card and "bert_for_classification" in card
+        assert "BertForSequenceClassification.from_pretrained(directory)" in card
+
+    def test_has_no_metrics_of_another_training(self, archive_of, tmp_path) -> None:
+        for name in ("metrics.json", "config.json"):
+            source = archive_of("classification").parent / name
+            (tmp_path / name).write_text(source.read_text().replace("_adamw", "_other"))
+        moved = tmp_path / "model.tar.gz"
+        moved.write_bytes(archive_of("classification").read_bytes())
+        allennlp("export-hf", moved, tmp_path / "out")
+        assert "validation_loss" not in (tmp_path / "out" / "README.md").read_text()
+
+    def test_tells_thresholds(self, tmp_path) -> None:
+        overrides = {
+            "dataset_reader.problem_type": "multi_label_classification",
+            "model.problem_type": "multi_label_classification",
+            "model.threshold": {"positive": 0.25, "negative": 0.5, "neutral": 0.75},
+            "trainer.num_epochs": 1,
+            "trainer.validation_metric": "-loss",
+            "dataset_reader.label_delimiter": " ",
+        }
+        config = ROOT / "training_config" / "classification.jsonnet"
+        allennlp("train", config, "-s", tmp_path / "run", "-o", json.dumps(overrides))
+        allennlp("export-hf", tmp_path / "run", tmp_path / "out")
+        assert "| problem.thresholds | [0." in (tmp_path / "out" / "README.md").read_text()
+        settings = json.loads((tmp_path / "out" / "config.json").read_text())
+        assert settings["problem_type"] == "multi_label_classification"
+
+
+class TestRefusals:
+    def test_a_directory_with_something_in_it(self, archive_of, tmp_path) -> None:
+        (tmp_path / "notes.txt").write_text("mine")
+        with pytest.raises(ConfigurationError, match="is there already"):
+            allennlp("export-hf", archive_of("classification"), tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+    def test_an_archive_without_the_head(self, archive_of, tmp_path) -> None:
+        run = archive_of("classification").parent
+        (tmp_path / "run" / "vocabulary").mkdir(parents=True)
+        (tmp_path / "run" / "best.th").write_bytes((run / "best.th").read_bytes())
+        with pytest.raises(ConfigurationError, match="not of a model of bert_classification"):
+            allennlp("export-hf", tmp_path / "run", tmp_path / "out")
+
+    def test_onnx_without_its_packages(self, archive_of, tmp_path, monkeypatch) -> None:
+        monkeypatch.setattr(onnx_file.importlib.util, "find_spec", lambda name: None)
+        with pytest.raises(ConfigurationError, match=r"bert-classification\[onnx\]"):
+            allennlp("export-hf", archive_of("classification"), tmp_path / "out", "--onnx")
+        assert not (tmp_path / "out").exists()
