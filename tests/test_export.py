@@ -107,7 +107,7 @@ class TestTransformersPredictsTheSame:
         head, _ = opened(directory)
         assert head.config.id2label == {0: "is_next", 1: "not_next"}
         predictor = predictor_of("next_sentence_prediction")
-        for record in records_of("next_sentence_prediction"):
+        for record in records_of("next_sentence_prediction")[:3]:
             logits = run(directory, record["text"], record["text_pair"])["logits"]
             assert predictor.predict_json(record)["probs"] == close(logits.softmax(-1)[0].tolist())
 
@@ -122,11 +122,12 @@ class TestTransformersPredictsTheSame:
     def test_causal_lm(self, exported, predictor_of, archive_of) -> None:
         directory, text = exported("causal_lm"), "The ferry left the"
         generate = pipeline("text-generation", str(directory))
+        settings = {"do_sample": False, "max_new_tokens": 5}
         (theirs,) = generate(
-            f"[CLS] {text}", add_special_tokens=False, max_new_tokens=5, return_full_text=False
+            f"[CLS] {text}", add_special_tokens=False, return_full_text=False, **settings
         )
-        ours = predictor_of("causal_lm").predict_json({"text": text, "max_new_tokens": 5})
-        assert theirs["generated_text"].split() == ours["continuation"].split()
+        ours = predictor_of("causal_lm").predict_json({"text": text, **settings})
+        assert theirs["generated_text"].removeprefix("##").split() == ours["continuation"].split()
         scoring = Predictor.from_path(archive_of("causal_lm"), "bert_for_causal_lm_scoring")
         ids = AutoTokenizer.from_pretrained(directory)(text, return_tensors="pt")["input_ids"][0]
         logprobs = run(directory, text)["logits"][0].log_softmax(-1)
