@@ -1,5 +1,6 @@
 """Text to word pieces: the fast tokenizer of a checkpoint, and the tokenizer `bert-basic`."""
 
+import copy
 import logging
 import os
 from functools import lru_cache
@@ -96,7 +97,9 @@ class WordPieces:
 
     def save(self, directory: str) -> None:
         """Writes tokenizer and configuration, enough to make the same word pieces of."""
-        self.pretrained.save_pretrained(directory)
+        tokenizer = copy.deepcopy(self.pretrained)
+        tokenizer.add_tokens(self._kept)
+        tokenizer.save_pretrained(directory)
         self._config.save_pretrained(directory)
 
     def _checked_length(self, max_pieces: Optional[int]) -> int:
@@ -139,7 +142,8 @@ class WordPieces:
                 f"`never_lowercase` has {', '.join(unknown)}, not in the vocabulary of "
                 f"{self.name}: kept as they stand they would become [UNK]."
             )
-        self._tokenizer.add_tokens([AddedToken(word, normalized=False) for word in never_lowercase])
+        self._kept = [AddedToken(word, normalized=False) for word in never_lowercase]
+        self._tokenizer.add_tokens(self._kept)
 
     def _special_id(self, token: str) -> int:
         text = getattr(self.pretrained, f"{token}_token")

@@ -50,6 +50,13 @@ def test_casing_follows_the_checkpoint(checkpoint) -> None:
     assert not WordPieces(str(cased)).lowercases
 
 
+def test_words_never_lowercased_are_saved_with_the_tokenizer(tmp_path) -> None:
+    text, pieces = "xthex THE the", WordPieces(BERT, never_lowercase=["the"])
+    pieces.save(str(tmp_path))
+    theirs = AutoTokenizer.from_pretrained(tmp_path)(text, add_special_tokens=False)["input_ids"]
+    assert theirs == pieces.ids([text])[0].tolist() != WordPieces(BERT).ids([text])[0].tolist()
+
+
 def test_words_never_lowercased_are_whole() -> None:
     pieces = WordPieces(BERT, never_lowercase=["[MASK]"])
     assert pieces.ids(["a [MASK]"])[0].tolist()[-1] == pieces.mask_id

@@ -53,14 +53,14 @@ class BertForCausalLMScoringPredictor(BertPredictor):
 
     _dataset_reader: BertForCausalLMReader
 
-    def _parse(self, record: JsonDict) -> tuple[Any, str]:
+    def _parse(self, record: JsonDict) -> Any:
         try:
             expect_object(record, "the record")
             example = self._dataset_reader.parse(record, "the record", labelled=True)
             self._dataset_reader.room(example.text)
-            return example._replace(labelled=False), ""
+            return example._replace(labelled=False)
         except RecordError as error:
-            return None, str(error)
+            return error
 
 
 def join_pieces(pieces: WordPieces, ids: Sequence[int]) -> str:
