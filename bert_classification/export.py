@@ -13,7 +13,13 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.models.archival import extracted_archive, get_weights_path
-from transformers import AutoTokenizer, BertConfig, BertPreTrainedModel, GenerationConfig
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertPreTrainedModel,
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+)
 from transformers.models.bert import modeling_bert
 
 from bert_classification import archives
@@ -61,16 +67,12 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
     if os.path.exists(directory) and (not os.path.isdir(directory) or os.listdir(directory)):
         raise ConfigurationError(f"{directory} is there already; name a new or empty directory.")
     with _opened(archive) as opened:
-        weights = torch.load(get_weights_path(opened), map_location="cpu", weights_only=True)
         head = _head(archive, opened)
+        weights = torch.load(get_weights_path(opened), map_location="cpu", weights_only=True)
         beside = _load_weights(archive, head, weights)
-        tokenizer = AutoTokenizer.from_pretrained(archives.saved(archives.TOKENIZER, opened))
+        tokenizer = _tokenizer(archive, opened, head.config)
         settings = json.loads(Path(opened, "config.json").read_text(encoding="utf-8"))
         metrics = _metrics(archive, opened)
-    # Without this a text may get more pieces than the model has positions.
-    tokenizer.model_max_length = min(
-        tokenizer.model_max_length, head.config.max_position_embeddings
-    )
     if head.can_generate():
         head.generation_config = GenerationConfig(
             bos_token_id=tokenizer.cls_token_id,
@@ -99,12 +101,29 @@ def _opened(archive: str) -> Iterator[str]:
 
 def _head(archive: str, opened: str) -> BertPreTrainedModel:
     """The model of transformers that ours was made of, with weights to be replaced."""
-    saved = archives.saved(archives.MODEL, opened)
-    config = BertConfig.from_pretrained(saved) if saved is not None else BertConfig()
+    config = BertConfig.from_pretrained(_part(archive, archives.MODEL, opened))
     head_class = getattr(modeling_bert, (config.architectures or [""])[0], None)
     if not (isinstance(head_class, type) and issubclass(head_class, BertPreTrainedModel)):
-        raise ConfigurationError(f"{archive} is not of a model of bert_classification.")
+        raise ConfigurationError(f"{archive} names no head of BERT: {config.architectures}.")
     return head_class(config).eval()
+
+
+def _tokenizer(archive: str, opened: str, config: BertConfig) -> PreTrainedTokenizerFast:
+    directory = _part(archive, archives.TOKENIZER, opened)
+    tokenizer = AutoTokenizer.from_pretrained(directory, trust_remote_code=False)
+    # Without this a text may get more pieces than the model has positions.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    return tokenizer
+
+
+def _part(archive: str, part: str, opened: str) -> str:
+    directory = archives.saved(part, opened)
+    if directory is None:
+        raise ConfigurationError(
+            f"{archive} has no vocabulary/.bert/{part}; it is not of a model of "
+            "bert_classification."
+        )
+    return directory
 
 
 def _load_weights(

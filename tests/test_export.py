@@ -1,6 +1,7 @@
 """`allennlp export-hf`: transformers and ONNX Runtime against our own predictions."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any, Callable
 
@@ -257,12 +258,24 @@ class TestRefusals:
             allennlp("export-hf", archive_of("classification"), tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
-    def test_an_archive_without_the_head(self, archive_of, tmp_path) -> None:
-        run = archive_of("classification").parent
-        (tmp_path / "run" / "vocabulary").mkdir(parents=True)
-        (tmp_path / "run" / "best.th").write_bytes((run / "best.th").read_bytes())
+    def test_an_archive_of_another_model(self, archive_of, tmp_path) -> None:
+        run = shutil.copytree(archive_of("classification").parent, tmp_path / "run")
+        config = run / "vocabulary" / ".bert" / "model" / "config.json"
+        config.write_text(config.read_text().replace("BertForSequence", "GPT2ForSequence"))
+        with pytest.raises(ConfigurationError, match="no head of BERT: .*GPT2"):
+            allennlp("export-hf", run, tmp_path / "out")
+        shutil.rmtree(run / "vocabulary")
         with pytest.raises(ConfigurationError, match="not of a model of bert_classification"):
-            allennlp("export-hf", tmp_path / "run", tmp_path / "out")
+            allennlp("export-hf", run, tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_an_archive_that_lacks_weights(self, archive_of, tmp_path) -> None:
+        run = shutil.copytree(archive_of("classification").parent, tmp_path / "run")
+        weights = torch.load(run / "best.th")
+        del weights["classifier.bias"]
+        torch.save(weights, run / "best.th")
+        with pytest.raises(ConfigurationError, match="lacks 1 weights .* classifier.bias"):
+            allennlp("export-hf", run, tmp_path / "out")
 
     def test_onnx_without_its_packages(self, archive_of, tmp_path, monkeypatch) -> None:
         monkeypatch.setattr(onnx_file.importlib.util, "find_spec", lambda name: None)
