@@ -21,6 +21,7 @@ from bert_classification.classification import *
 from bert_classification.masked_lm import *
 from bert_classification.multiple_choice import *
 from bert_classification.next_sentence_prediction import *
+from bert_classification.pretraining import *
 from bert_classification.question_answering import *
 from bert_classification.serving import Serve
 from bert_classification.token_classification import *

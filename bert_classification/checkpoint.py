@@ -73,8 +73,9 @@ def load_pretrained(
     head_class : `Type[BertPreTrainedModel]`
         A `BertFor...` class of transformers.
     bert_model : `Union[str, BertModel]`
-        A directory, a name on the model hub, or a `BertModel` that gets a fresh head, and loses its
-        pooler where the head has no use for one.
+        A directory, a name on the model hub, an archive of ours or the directory of its training,
+        or a `BertModel` that gets a fresh head, and loses its pooler where the head has no use for
+        one.
     serialization_dir : `str`, optional
         Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
         already, of an archive or of an interrupted run, the model is built from it alone and
@@ -106,12 +107,17 @@ def load_pretrained(
 
 
 def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple[Head, bool]:
-    settings = read_config(name)
+    settings = read_config(archives.opened(name, archives.MODEL))
+    weights = archives.weights(name)
     for key, value in config.items():
         setattr(settings, key, value)
     with _quiet_transformers():
         model, report = head_class.from_pretrained(
-            name, config=settings, dtype=torch.float32, output_loading_info=True
+            name if weights is None else None,
+            config=settings,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
         )
     fresh = sorted(key for key in report["missing_keys"] if not key.startswith("bert."))
     _check_encoder(name, report["missing_keys"])
