@@ -10,7 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils import logging as hf_logging
 
-from bert_classification import archives
+from bert_classification import archived_bert, archives
 
 logger = logging.getLogger(__name__)
 
@@ -107,11 +107,11 @@ def load_pretrained(
 
 
 def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple[Head, bool]:
-    settings = read_config(archives.opened(name, archives.MODEL))
-    weights = archives.weights(name)
+    settings = read_config(archived_bert.opened(name, archives.MODEL))
+    weights = archived_bert.weights(name)
     for key, value in config.items():
         setattr(settings, key, value)
-    with _quiet_transformers():
+    with quiet_transformers():
         model, report = head_class.from_pretrained(
             name if weights is None else None,
             config=settings,
@@ -128,7 +128,7 @@ def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """
     Without the progress bar and the report of every weight; what matters of it we say in one line.
     """

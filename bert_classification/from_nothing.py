@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, Optional, Union
 
@@ -12,6 +13,7 @@ from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
 from bert_classification import archives
+from bert_classification.checkpoint import quiet_transformers
 from bert_classification.records import read_lines
 
 logger = logging.getLogger(__name__)
@@ -57,11 +59,9 @@ class BertFromNothing(FromParams):
         encoding: str = "utf-8",
     ) -> None:
         self.text = [text] if isinstance(text, str) else list(text)
-        self.learning = {
-            "vocab_size": vocab_size,
-            "min_frequency": min_frequency,
-            "limit_alphabet": limit_alphabet,
-        }
+        self.vocab_size = vocab_size
+        self.min_frequency = min_frequency
+        self.limit_alphabet = limit_alphabet
         self.lowercase = lowercase
         self.config = dict(config or {})
         self.seed = seed
@@ -101,9 +101,7 @@ class BertFromNothing(FromParams):
         return dict(vars(self))
 
     def _write(self, directory: str) -> None:
-        learner = BertWordPieceTokenizer(lowercase=self.lowercase)
-        learner.train_from_iterator(self._lines(), show_progress=False, **self.learning)
-        learner.save_model(directory)
+        self._learn().save_model(directory)
         config = BertConfig(**self.config)
         tokenizer = BertTokenizer.from_pretrained(
             directory,
@@ -113,12 +111,48 @@ class BertFromNothing(FromParams):
         tokenizer.save_pretrained(directory)
         config.vocab_size = len(tokenizer)
         model = self._model(config)
-        model.save_pretrained(directory)
+        with quiet_transformers():
+            model.save_pretrained(directory)
         Path(directory, SETTINGS).write_text(json.dumps(self._settings()))
         logger.info(
             "a new BERT: %d word pieces learned from %s, %d weights",
             *(len(tokenizer), ", ".join(self.text), model.num_parameters()),
         )
+
+    def _learn(self) -> BertWordPieceTokenizer:
+        """
+        The library numbers the characters that continue a word as a hash table gives them, and so
+        breaks ties in another way each time. Learned first and given as special pieces, which come
+        in order, they are the same every time; so is the alphabet.
+        """
+        alphabet = self._alphabet()
+        characters = self._learned(alphabet, [], vocab_size=1)
+        continuing = sorted(piece for piece in characters.get_vocab() if piece.startswith("##"))
+        return self._learned(alphabet, continuing, self.vocab_size)
+
+    def _learned(
+        self, alphabet: list[str], continuing: list[str], vocab_size: int
+    ) -> BertWordPieceTokenizer:
+        learner = BertWordPieceTokenizer(lowercase=self.lowercase)
+        learner.train_from_iterator(
+            self._lines(),
+            vocab_size=vocab_size,
+            min_frequency=self.min_frequency,
+            initial_alphabet=alphabet,
+            limit_alphabet=len(alphabet),
+            special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *continuing],
+            show_progress=False,
+        )
+        return learner
+
+    def _alphabet(self) -> list[str]:
+        """The most frequent characters."""
+        normalize = BertWordPieceTokenizer(lowercase=self.lowercase).normalize
+        counts: Counter[str] = Counter()
+        for line in self._lines():
+            counts.update(normalize(line))
+        ranked = sorted(counts, key=lambda character: (-counts[character], character))
+        return [character for character in ranked if character != " "][: self.limit_alphabet]
 
     def _lines(self) -> Iterator[str]:
         for path in self.text:

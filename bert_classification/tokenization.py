@@ -14,7 +14,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
-from bert_classification import archives
+from bert_classification import archived_bert, archives
 from bert_classification.checkpoint import read_config
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class WordPieces:
         max_pieces: Optional[int] = None,
     ) -> None:
         self.name = pretrained_model
-        directory = archives.opened(pretrained_model, archives.TOKENIZER)
+        directory = archived_bert.opened(pretrained_model, archives.TOKENIZER)
         self._config = read_config(directory)
         self.max_positions = self._config.max_position_embeddings
         self.max_pieces = self._checked_length(max_pieces)
