@@ -15,12 +15,13 @@ if importlib.util.find_spec("allennlp") is None:
         "pip install --no-deps allennlp==2.10.1 allennlp-models==2.10.1"
     )
 
-from bert_classification import data_loader, export, predict_command
+from bert_classification import data_loader, export, predict_command, random_state
 from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.masked_lm import *
 from bert_classification.multiple_choice import *
 from bert_classification.next_sentence_prediction import *
+from bert_classification.pretraining import *
 from bert_classification.question_answering import *
 from bert_classification.serving import Serve
 from bert_classification.token_classification import *

@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -40,14 +41,24 @@ def save(part: str, serialization_dir: Optional[str], write: Callable[[str], obj
     directory = _directory(part, serialization_dir)
     if directory is None:
         return
+    write_directory(directory, write, replace=True)
+
+
+def write_directory(directory: Path, write: Callable[[str], object], replace: bool = False) -> None:
+    """
+    Lets `write` fill a directory that is there only when it is complete. Of several processes that
+    do so one succeeds.
+    """
     directory.parent.mkdir(parents=True, exist_ok=True)
     fresh = tempfile.mkdtemp(dir=directory.parent)
-    write(fresh)
-    shutil.rmtree(directory, ignore_errors=True)
     try:
-        os.rename(fresh, directory)
-    except OSError:
-        shutil.rmtree(fresh)
+        write(fresh)
+        if replace:
+            shutil.rmtree(directory, ignore_errors=True)
+        with suppress(OSError):
+            os.rename(fresh, directory)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _directory(part: str, serialization_dir: Optional[str]) -> Optional[Path]:

@@ -10,7 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils import logging as hf_logging
 
-from bert_classification import archives
+from bert_classification import archived_bert, archives
 from bert_classification.checkpoint_labels import (
     arrange_rows,
     check_problem_type,
@@ -81,8 +81,9 @@ def load_pretrained(
     head_class : `Type[BertPreTrainedModel]`
         A `BertFor...` class of transformers.
     bert_model : `Union[str, BertModel]`
-        A directory, a name on the model hub, or a `BertModel` that gets a fresh head, and loses its
-        pooler where the head has no use for one.
+        A directory, a name on the model hub, an archive of ours or the directory of its training,
+        or a `BertModel` that gets a fresh head, and loses its pooler where the head has no use for
+        one.
     serialization_dir : `str`, optional
         Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
         already, of an archive or of an interrupted run, the model is built from it alone and
@@ -127,14 +128,16 @@ def _read(
     fresh_head: bool,
     config: Mapping[str, Any],
 ) -> tuple[Head, bool]:
-    settings = read_config(name)
+    settings = read_config(archived_bert.opened(name, archives.MODEL))
+    weights = archived_bert.weights(name)
     theirs = settings.to_dict()
     for key, value in config.items():
         setattr(settings, key, value)
-    with _quiet_transformers():
+    with quiet_transformers():
         model, report = head_class.from_pretrained(
-            name,
+            name if weights is None else None,
             config=settings,
+            state_dict=weights,
             dtype=torch.float32,
             output_loading_info=True,
             ignore_mismatched_sizes=True,
@@ -164,7 +167,7 @@ def _read(
 
 
 @contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """
     Without the progress bar and the report of every weight; what matters of it we say in one line.
     """

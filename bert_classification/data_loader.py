@@ -1,18 +1,23 @@
 """
-AllenNLP's data loader with an order that does not depend on which worker is faster.
+AllenNLP's data loader with an order that does not depend on which worker is faster, nor on what
+else draws random numbers.
 
 Its workers share one queue, so with two of them the order of instances and batches is another one
 in each run, and spawned workers shuffle with a generator that nobody has seeded. Here each worker
 has a queue of its own, the queues are read in turn, and each worker is seeded from this process.
+
+A training that goes on with `--recover` reads the batches it has done over again, but does not
+validate, so the order of what remains was another one. Here each epoch's order follows from the
+seed and the number of the epoch alone.
 """
 
 import random
 from collections import deque
-from typing import Any, Optional
+from typing import Any, Iterator, Optional
 
 import numpy
 import torch
-from allennlp.data import DataLoader
+from allennlp.data import DataLoader, TensorDict
 from allennlp.data.data_loaders import MultiProcessDataLoader
 
 
@@ -21,7 +26,8 @@ class OrderedDataLoader(MultiProcessDataLoader):
     """
     AllenNLP's data loader, with its parameters, in its place. With workers, instances and batches
     come in the same order in every run with the same seeds. A reader that shares out its instances
-    one by one, as ours do, gives them in the order that it has without workers.
+    one by one, as ours do, gives them in the order that it has without workers. Each epoch is
+    shuffled by a generator of its own.
     """
 
     num_workers: int
@@ -29,6 +35,27 @@ class OrderedDataLoader(MultiProcessDataLoader):
     _max_batch_queue_size: Optional[int]
     _starts = 0
     _worker_seed = 0
+    _epochs = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._order_seed = hash(random.getstate()[1])
+        super().__init__(*args, **kwargs)
+
+    def __iter__(self) -> Iterator[TensorDict]:
+        self._epochs += 1
+        own = random.Random(f"{self._order_seed}, epoch {self._epochs}").getstate()
+        batches = super().__iter__()
+        while True:
+            others = random.getstate()
+            random.setstate(own)
+            try:
+                batch = next(batches, None)
+                own = random.getstate()
+            finally:
+                random.setstate(others)
+            if batch is None:
+                return
+            yield batch
 
     def _start_instance_workers(self, queue: Any, ctx: Any) -> Any:
         queues = self._take_turns(queue, ctx, self._max_instance_queue_size)

@@ -9,6 +9,7 @@ from allennlp.data import Token, TokenIndexer, Vocabulary
 from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 
 from bert_classification import archives
+from bert_classification.from_nothing import BertFromNothing
 from bert_classification.text_field import longest_first
 from bert_classification.tokenization import WordPieces
 
@@ -30,7 +31,7 @@ class PretrainedBertIndexer(TokenIndexer):
     # Parameters
 
     pretrained_model : `str`
-        A directory, or a name on the model hub.
+        A directory, a name on the model hub, an archive of ours or the directory of its training.
     use_starting_offsets : `bool`, optional (default = `False`)
         Let `offsets` point to the piece a token begins with.
     do_lowercase : `bool`, optional
@@ -42,6 +43,8 @@ class PretrainedBertIndexer(TokenIndexer):
         positions.
     truncate_long_sequences : `bool`, optional (default = `True`)
         Cut a longer text, of a pair the longer one first; otherwise it is an error.
+    from_nothing : `BertFromNothing`, optional
+        Makes a new BERT in the directory `pretrained_model`, where there is none yet.
     serialization_dir : `str`, optional
         Given by AllenNLP: where training keeps the tokenizer, and where an archive has it.
     """
@@ -55,10 +58,13 @@ class PretrainedBertIndexer(TokenIndexer):
         max_pieces: Optional[int] = None,
         truncate_long_sequences: bool = True,
         token_min_padding_length: int = 0,
+        from_nothing: Optional[BertFromNothing] = None,
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(token_min_padding_length)
         saved = archives.saved(archives.TOKENIZER, serialization_dir)
+        if saved is None and from_nothing is not None:
+            from_nothing.make(pretrained_model)
         self.pieces = WordPieces(
             saved or pretrained_model, do_lowercase, never_lowercase or (), max_pieces
         )

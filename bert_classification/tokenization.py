@@ -15,7 +15,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
-from bert_classification import archives
+from bert_classification import archived_bert, archives
 from bert_classification.checkpoint import read_config
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class WordPieces:
     # Parameters
 
     pretrained_model : `str`
-        A directory, or a name on the model hub.
+        A directory, a name on the model hub, an archive of ours or the directory of its training.
     do_lowercase : `bool`, optional
         Only for a check: when given, it must be what the checkpoint was trained with.
     never_lowercase : `Sequence[str]`
@@ -55,10 +55,11 @@ class WordPieces:
         max_pieces: Optional[int] = None,
     ) -> None:
         self.name = pretrained_model
-        self._config = read_config(pretrained_model)
+        directory = archived_bert.opened(pretrained_model, archives.TOKENIZER)
+        self._config = read_config(directory)
         self.max_positions = self._config.max_position_embeddings
         self.max_pieces = self._checked_length(max_pieces)
-        self.pretrained = _load_tokenizer(pretrained_model)
+        self.pretrained = _load_tokenizer(directory)
         self._tokenizer = FastTokenizer.from_str(self.pretrained.backend_tokenizer.to_str())
         # Checkpoints of sentence encoders keep a truncation and a padding in their tokenizer.json.
         self._tokenizer.no_truncation()

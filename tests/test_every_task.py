@@ -22,6 +22,7 @@ RECORDS: dict[str, dict[str, Any]] = {
     "masked_lm": {"text": "The soup was [MASK]."},
     "multiple_choice": {"prompt": "To cut bread you need", "choices": ["a pillow", "a knife"]},
     "next_sentence_prediction": {"text": "It rained.", "text_pair": "We went home."},
+    "pretraining": {"text": "The soup was [MASK].", "text_pair": "It was cold."},
     "question_answering": {"question": "Where is it?", "context": "It is in the big house."},
     "token_classification": {"tokens": ["Anna", "lives", "in", "Oslo"]},
 }
@@ -31,10 +32,11 @@ EXPECTED = {
     "masked_lm": {"fills", "text"},
     "multiple_choice": {"label", "choice", "probs"},
     "next_sentence_prediction": {"label", "probs"},
+    "pretraining": {"fills", "label", "probs"},
     "question_answering": {"answer", "start", "end", "score", "n_best", "null_score"},
     "token_classification": {"tags", "tokens", "entities"},
 }
-WITH_LABELS = sorted(set(RECORDS) - {"causal_lm", "masked_lm"})
+WITH_LABELS = sorted(set(RECORDS) - {"causal_lm", "masked_lm", "pretraining"})
 
 
 def test_no_task_is_forgotten() -> None:

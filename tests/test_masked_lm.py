@@ -26,7 +26,7 @@ from bert_classification import (
     BertForMaskedLMReader,
     PretrainedBertIndexer,
 )
-from bert_classification.masked_lm.fills import fill_in
+from bert_classification.fills import fill_in
 from bert_classification.masking import IGNORED
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 

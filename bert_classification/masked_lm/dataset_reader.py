@@ -7,7 +7,7 @@ from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
 from bert_classification.blocks import Pieces, blocks
-from bert_classification.masked_lm.fills import Query, parse_query
+from bert_classification.fills import Query, parse_query
 from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
 from bert_classification.records import Record, guess_format, read_lines
 from bert_classification.text_field import WordPieceField, join_segments
@@ -76,7 +76,7 @@ class BertForMaskedLMReader(BertReader):
         if isinstance(values.get(IDS), numpy.ndarray):
             return Example("", values[IDS], None)
         text = get_text(values, "text", "sentence")
-        return Example(text, None, None if labelled else parse_query(values, text, self.pieces))
+        return Example(text, None, None if labelled else parse_query(values, (text,), self.pieces))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         texts = [example.text for example in examples if example.ids is None]

@@ -1,6 +1,5 @@
 from typing import Any, Optional, Union
 
-import torch
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
@@ -12,7 +11,7 @@ from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import encode_field, refuse_unknown_arguments, tensors_of
-from bert_classification.masked_lm.fills import Query, fill_in
+from bert_classification.fills import Query, best_fills, filled_texts
 from bert_classification.masking import IGNORED, Masking
 from bert_classification.perplexity import PiecePerplexity
 from bert_classification.tokenization import pieces_of_model
@@ -148,30 +147,15 @@ class BertForMaskedLM(Model):
         if "query" not in output_dict:
             return output_dict
         queries, probs = output_dict.pop("query"), output_dict.pop("probs")
-        fills = [self._fills(query, rows) for query, rows in zip(queries, probs)]
+        fills = [best_fills(query, rows, self._pieces) for query, rows in zip(queries, probs)]
         mask_token = self._pieces.pretrained.mask_token
         output_dict["fills"] = fills
         output_dict["text"] = [
-            fill_in(query.text, mask_token, [best["token"] for best, *_ in masks])
-            for query, masks in zip(queries, fills)
+            filled_texts(query, masks, mask_token)[0] for query, masks in zip(queries, fills)
         ]
         return output_dict
 
     decode = make_output_human_readable
-
-    def _fills(self, query: Query, probs: Tensor) -> list[list[dict[str, Any]]]:
-        """For each mask of a text its most probable pieces."""
-        among = torch.arange(probs.size(-1), device=probs.device)
-        if query.target_ids is not None:
-            among = among[query.target_ids]
-        best, places = probs[:, among].topk(min(query.top_k, len(among)))
-        return [
-            [
-                {"token": token, "prob": prob}
-                for token, prob in zip(self._pieces.pieces(ids), row.tolist())
-            ]
-            for ids, row in zip(among[places].tolist(), best)
-        ]
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """`perplexity` and `accuracy`, over all pieces that were to be predicted."""

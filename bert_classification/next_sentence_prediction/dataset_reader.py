@@ -4,7 +4,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import LabelField
 
-from bert_classification.next_sentence_prediction.pairs import LABELS, read_pairs
+from bert_classification.next_sentence import LABELS
+from bert_classification.next_sentence_prediction.pairs import read_pairs
 from bert_classification.reader import BertReader, get_label, get_text
 from bert_classification.records import FORMATS, Record, guess_format
 

@@ -14,9 +14,7 @@ from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.checkpoint_labels import label_settings
 from bert_classification.encoder import encode_field, refuse_unknown_arguments
 from bert_classification.metrics import CollectedMetric
-from bert_classification.next_sentence_prediction.pairs import LABELS
-
-IS_NEXT = LABELS.index("is_next")
+from bert_classification.next_sentence import IS_NEXT, LABELS
 
 
 @Model.register("bert_for_next_sentence_prediction")

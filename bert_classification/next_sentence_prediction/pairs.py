@@ -4,15 +4,11 @@ import logging
 from random import Random
 from typing import Iterator
 
-from allennlp.common.checks import ConfigurationError
-
 from bert_classification.documents import Document, in_blocks, read_documents
+from bert_classification.next_sentence import LABELS, check_documents
 from bert_classification.records import Record
 
 logger = logging.getLogger(__name__)
-
-LABELS = ("is_next", "not_next")
-"""In the order of the checkpoints' outputs: 0 is the sentence that follows."""
 
 
 def read_pairs(
@@ -44,7 +40,7 @@ def read_pairs(
     """
     pairs, sentences, lone = 0, 0, 0
     for block in in_blocks(read_documents(path, encoding)):
-        _check_documents(path, block, skip_lone_sentences)
+        check_documents(path, block, skip_lone_sentences)
         used: set[int] = set()
         for at, document in enumerate(block):
             for first, follower in zip(document, document[1:]):
@@ -58,22 +54,6 @@ def read_pairs(
     logger.info(
         "%s: %d pairs; %d of %d sentences take part in no pair.", path, pairs, lone, sentences
     )
-
-
-def _check_documents(path: str, block: list[Document], skip_lone_sentences: bool) -> None:
-    if len(block) == 1:
-        raise ConfigurationError(
-            f"{path}, lines {block[0][0][0]} to {block[0][-1][0]}: `text_pair`: a sentence of "
-            "another document cannot be drawn, as this is the only one; expected a blank line "
-            "between documents."
-        )
-    lone = next((document[0] for document in block if len(document) == 1), None)
-    if lone is not None and not skip_lone_sentences:
-        raise ConfigurationError(
-            f"{path}, line {lone[0]}: `text_pair`: a document of one sentence has no next one; "
-            "expected two or more lines between blank lines. With "
-            "`dataset_reader.skip_lone_sentences: true` such documents give no pair."
-        )
 
 
 def _is_next(seed: int, pair: int) -> bool:

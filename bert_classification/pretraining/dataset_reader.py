@@ -1,0 +1,146 @@
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
+
+from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader, Field, Instance
+from allennlp.data.fields import LabelField, MetadataField
+
+from bert_classification.fills import Query, parse_query
+from bert_classification.next_sentence import LABELS
+from bert_classification.pretraining.segments import SEGMENTS, Packing, Pieces, read_segments
+from bert_classification.reader import BertReader, get_label, get_text
+from bert_classification.records import Record, guess_format
+from bert_classification.text_field import join_segments
+
+
+class Example(NamedTuple):
+    """Two texts, or the ids of two segments; their label, or what is asked for in prediction."""
+
+    texts: tuple[str, str]
+    segments: Optional[tuple[Pieces, Pieces]]
+    label: Optional[int]
+    query: Optional[Query]
+
+
+@DatasetReader.register("bert_for_pretraining")
+class BertForPreTrainingReader(BertReader):
+    """
+    Reads documents to learn from: plain text with one sentence a line and blank lines between
+    documents, packed into pairs of segments as long as BERT takes them; see
+    `segments.read_segments`. JSON lines, TSV or CSV with the keys `text` (or `sentence`),
+    `text_pair` and `label`, `is_next` or `not_next`, give one instance a record. The model draws
+    the masks, see `Masking`.
+
+    Files are streamed: with `data_loader.max_instances_in_memory` a corpus may be larger than
+    memory. Each data worker packs all documents and gives its share of the pairs, so the pairs and
+    their order are the same with any number of workers.
+
+    Instances have the fields `tokens`, `next_sentence_label` when labelled and, for prediction,
+    `query`.
+
+    # Parameters
+
+    short_seq_prob : `float`, optional (default = `0.1`)
+        How many documents are packed to a random target that is shorter than `max_pieces` of the
+        token indexer (Devlin et al. 2019: against a mismatch with shorter texts in fine-tuning).
+    seed : `int`, optional (default = `0`)
+        Decides how documents are cut into segments, and which get a second one of another document.
+    skip_lone_sentences : `bool`, optional (default = `False`)
+        Let documents of one sentence give no pair of their own; otherwise they are an error.
+    token_indexers, format, columns, encoding :
+        See `BertReader`. `format` may be `documents` too, which `.txt` and every extension unknown
+        stand for.
+    label_names : `Union[str, List[str]]`, optional (default = `["is_next", "not_next"]`)
+        The words of the files for `is_next` and `not_next`, in this order.
+    """
+
+    def __init__(
+        self,
+        short_seq_prob: float = 0.1,
+        seed: int = 0,
+        skip_lone_sentences: bool = False,
+        **kwargs,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.label_names = self.label_names or list(LABELS)
+        if len(self.label_names) != 2:
+            raise ConfigurationError(
+                f"`label_names` has {', '.join(self.label_names)}; expected the two words for "
+                "`is_next` and `not_next`, in this order."
+            )
+        if not 0 <= short_seq_prob <= 1:
+            raise ConfigurationError(
+                f"`dataset_reader.short_seq_prob` is {short_seq_prob}; expected 0 to 1."
+            )
+        if self.pieces.max_pieces < 5:
+            raise ConfigurationError(
+                f"`max_pieces` is {self.pieces.max_pieces}; a pair of segments needs 5 or more, "
+                "special pieces included."
+            )
+        self._packing = Packing(self.pieces.max_pieces - 3, short_seq_prob, seed)
+        self._skip_lone_sentences = skip_lone_sentences
+
+    def records(self, path: str) -> Iterable[Record]:
+        if (self.format or guess_format(path) or "documents") != "documents":
+            return super().records(path)
+        if self.columns:
+            raise ConfigurationError(
+                f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
+                "`dataset_reader.format` to tsv, csv or jsonl."
+            )
+        return read_segments(
+            path, self.pieces, self._packing, self.encoding, self._skip_lone_sentences
+        )
+
+    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+        # Only our own segments bring arrays; JSON has no tuple.
+        if isinstance(values.get(SEGMENTS), tuple):
+            return Example(("", ""), values[SEGMENTS], self._label(values), None)
+        texts = (get_text(values, "text", "sentence"), get_text(values, "text_pair"))
+        if labelled:
+            return Example(texts, None, self._label(values), None)
+        return Example(texts, None, None, parse_query(values, texts, self.pieces))
+
+    def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
+        texts = [example.texts for example in examples if example.segments is None]
+        fields = iter(self.text_fields([text for text, _ in texts], [pair for _, pair in texts]))
+        return [
+            self._instance(
+                next(fields)
+                if example.segments is None
+                else self.field(*join_segments(self.pieces, *example.segments)),
+                example,
+            )
+            for example in examples
+        ]
+
+    def text_to_instance(
+        self,
+        text: str,
+        text_pair: str,
+        label: Optional[Union[str, int]] = None,
+        targets: Optional[list[str]] = None,
+        top_k: Optional[int] = None,
+    ) -> Instance:
+        """An instance to fill the masks of; with `label`, one to learn from."""
+        values = {
+            "text": text,
+            "text_pair": text_pair,
+            "label": label,
+            "targets": targets,
+            "top_k": top_k,
+        }
+        example = self.parse(values, "text_to_instance", labelled=label is not None)
+        return self.to_instances([example])[0]
+
+    def _label(self, values: Mapping[str, Any]) -> int:
+        names = self.label_names or []
+        return names.index(get_label(values, names))
+
+    def _instance(self, tokens: Field, example: Example) -> Instance:
+        fields = {"tokens": tokens}
+        if example.label is not None:
+            # Counted by a vocabulary, the more frequent label would come first.
+            fields["next_sentence_label"] = LabelField(example.label, skip_indexing=True)
+        if example.query is not None:
+            fields["query"] = MetadataField(example.query)
+        return Instance(fields)

@@ -1,0 +1,186 @@
+from typing import Any, Optional, Union
+
+import torch
+from allennlp.data import TextFieldTensors, Vocabulary
+from allennlp.models import Model
+from allennlp.nn import InitializerApplicator, RegularizerApplicator
+from allennlp.training.metrics import CategoricalAccuracy
+from torch import IntTensor, Tensor
+from torch.nn.functional import cross_entropy
+from transformers import BertForPreTraining as PretrainedHeads
+from transformers import BertModel
+
+from bert_classification.checkpoint import load_pretrained, set_trainable
+from bert_classification.encoder import encode_field, refuse_unknown_arguments, tensors_of
+from bert_classification.fills import Query, best_fills, filled_texts
+from bert_classification.masking import IGNORED, Masking
+from bert_classification.next_sentence import LABELS
+from bert_classification.perplexity import PiecePerplexity
+from bert_classification.tokenization import pieces_of_model
+
+
+@Model.register("bert_for_pretraining")
+class BertForPreTraining(Model):
+    """
+    BERT with the two heads it was pre-trained with (Devlin et al. 2019, section 3.1): one predicts
+    hidden word pieces, the other whether the second segment follows the first. The loss is the sum
+    of both. The logits of word pieces are computed only where there is a label or a mask to fill;
+    the weights of their layer are BERT's embeddings.
+
+    # Parameters
+
+    vocab : `Vocabulary`
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, or a `BertModel`. Pre-training goes on from its
+        weights, with its heads where it has them. For a BERT from nothing, see `BertFromNothing`.
+    mlm_probability : `float`, optional (default = `0.15`)
+        The share of word pieces to be predicted.
+    whole_word_mask : `bool`, optional (default = `False`)
+        Mask all word pieces of a word together; see `Masking`.
+    tokenizer : `str`, optional
+        The checkpoint whose tokenizer the reader has, where it is not that of `bert_model`. In
+        training, and in an archive, it is known.
+    index : `str`, optional (default = `bert`)
+        The key of the token indexer in the reader's `token_indexers`.
+    trainable : `Union[bool, int]`, optional (default = `True`)
+        Whether BERT, with its embeddings, is trained, or how many of its top layers are; what the
+        heads have of their own always is.
+    initializer : `InitializerApplicator`, optional
+        Initializes the layers that are the heads' own, by the names `transform.dense.weight`,
+        `transform.LayerNorm.weight`, `seq_relationship.weight` and the same with `bias`.
+    regularizer : `RegularizerApplicator`, optional
+        As in every AllenNLP model.
+    gradient_checkpointing : `bool`, optional (default = `False`)
+        Less memory for more time: a training step computes each layer's activations twice.
+    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+        Add the hidden states of all layers, or the attention weights, to the output; see
+        `encoder.Encoded`.
+    serialization_dir : `str`, optional
+        Given by AllenNLP; see `load_pretrained`.
+    """
+
+    default_predictor = "bert_for_pretraining"
+
+    def __init__(
+        self,
+        vocab: Vocabulary,
+        bert_model: Union[str, BertModel],
+        mlm_probability: float = 0.15,
+        whole_word_mask: bool = False,
+        tokenizer: Optional[str] = None,
+        index: str = "bert",
+        trainable: Any = True,
+        initializer: InitializerApplicator = InitializerApplicator(),
+        regularizer: Optional[RegularizerApplicator] = None,
+        gradient_checkpointing: bool = False,
+        output_hidden_states: bool = False,
+        output_attentions: bool = False,
+        serialization_dir: Optional[str] = None,
+    ) -> None:
+        super().__init__(vocab, regularizer)
+        self._index = index
+        self._pieces = pieces_of_model(bert_model, tokenizer, serialization_dir)
+        self.masking = Masking(self._pieces, mlm_probability, whole_word_mask)
+        pretrained, _ = load_pretrained(PretrainedHeads, bert_model, serialization_dir)
+        self.bert = pretrained.bert
+        self.cls = pretrained.cls
+        self._internals = (output_hidden_states, output_attentions)
+        set_trainable(self.bert, trainable, gradient_checkpointing)
+        transform, seq_relationship = self.cls.predictions.transform, self.cls.seq_relationship
+        own = {"transform": transform, "seq_relationship": seq_relationship}
+        initializer(torch.nn.ModuleDict(own))
+        self._mlm_accuracy = CategoricalAccuracy()
+        self._perplexity = PiecePerplexity()
+        self._nsp_accuracy = CategoricalAccuracy()
+
+    def forward(
+        self,
+        tokens: TextFieldTensors,
+        label: Optional[IntTensor] = None,
+        next_sentence_label: Optional[IntTensor] = None,
+        query: Optional[list[Query]] = None,
+        **unknown: Any,
+    ) -> dict[str, Any]:
+        """
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
+            length)` each.
+        label : `IntTensor`, optional
+            The ids of the pieces to predict, -100 elsewhere; shape `(batch_size, length)`. Without
+            `label` and `query` pieces of `tokens` are masked and predicted.
+        next_sentence_label : `IntTensor`, optional
+            Shape `(batch_size,)`; 0 where the second segment follows the first, otherwise 1.
+        query : `List[Query]`, optional
+            At prediction: what to give for the masks that `tokens` have.
+
+        # Returns
+
+        `logits` and `probs` of the next sentence, of shape `(batch_size, 2)`. With `query`,
+        `fill_probs`: for each pair a tensor of shape `(masks, pieces)`; otherwise `loss`, the mean
+        over the pieces to predict, plus the mean over the pairs where `next_sentence_label` was
+        given.
+        """
+        refuse_unknown_arguments(unknown)
+        if label is None and query is None:
+            tokens, label = self.masked(tokens)
+        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        logits = self.cls.seq_relationship(encoded.pooled)
+        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.internals}
+        if label is not None:
+            wanted = label != IGNORED
+            piece_logits = self.cls.predictions(encoded.hidden_states[wanted])
+            output["loss"] = self._piece_loss(piece_logits, label[wanted])
+            if next_sentence_label is not None:
+                output["loss"] = output["loss"] + cross_entropy(logits, next_sentence_label)
+                self._nsp_accuracy(logits, next_sentence_label)
+        else:
+            wanted = tensors_of(tokens, self._index)["input_ids"] == self._pieces.mask_id
+            probs = self.cls.predictions(encoded.hidden_states[wanted]).softmax(-1)
+            output["fill_probs"] = list(probs.split(wanted.sum(-1).tolist()))
+            output["query"] = query
+        return output
+
+    def masked(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
+        """The text field with some pieces masked, and the label for `forward`."""
+        tensors = tensors_of(tokens, self._index)
+        masked = self.masking(tensors["input_ids"], tensors["mask"])
+        return {self._index: {**tensors, "input_ids": masked.input_ids}}, masked.label
+
+    def _piece_loss(self, logits: Tensor, label: Tensor) -> Tensor:
+        loss = cross_entropy(logits, label, reduction="sum") / max(len(label), 1)
+        self._mlm_accuracy(logits, label)
+        self._perplexity(loss.item(), len(label))
+        return loss
+
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
+        """
+        Adds `label`, `is_next` or `not_next`, and puts in place of `fill_probs` and `query`:
+        `fills`, for each pair and each of its masks the pieces and their probabilities, and `text`
+        and `text_pair` with the best ones.
+        """
+        labels = output_dict["probs"].argmax(-1).tolist()
+        output_dict["label"] = [LABELS[index] for index in labels]
+        if "query" not in output_dict:
+            return output_dict
+        queries, probs = output_dict.pop("query"), output_dict.pop("fill_probs")
+        fills = [best_fills(query, rows, self._pieces) for query, rows in zip(queries, probs)]
+        mask_token = self._pieces.pretrained.mask_token
+        filled = [filled_texts(query, masks, mask_token) for query, masks in zip(queries, fills)]
+        output_dict["fills"] = fills
+        output_dict["text"], output_dict["text_pair"] = map(list, zip(*filled))
+        return output_dict
+
+    decode = make_output_human_readable
+
+    def get_metrics(self, reset: bool = False) -> dict[str, float]:
+        """
+        `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
+        `nsp_accuracy`, over all pairs.
+        """
+        return {
+            "perplexity": float(self._perplexity.get_metric(reset)),
+            "mlm_accuracy": float(self._mlm_accuracy.get_metric(reset)),
+            "nsp_accuracy": float(self._nsp_accuracy.get_metric(reset)),
+        }

@@ -1,0 +1,17 @@
+from allennlp.predictors import Predictor
+
+from bert_classification.prediction import BertPredictor
+
+
+@Predictor.register("bert_for_pretraining")
+class BertForPreTrainingPredictor(BertPredictor):
+    """
+    `{"text": ..., "text_pair": ..., "targets": [...]?, "top_k": ...?}` with one or more `[MASK]` in
+    the texts to `{"fills": [[{"token": ..., "prob": ...}, ...], ...], "text": ..., "text_pair":
+    ..., "label": "is_next" or "not_next", "probs": [is_next, not_next], "logits": [...]}`: for each
+    mask, those of `text` first, its most probable word pieces, the texts with the best ones filled
+    in, and whether the second text follows the first.
+    """
+
+    input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
+    gold_key = "label"

@@ -1,0 +1,67 @@
+"""An archive as a checkpoint: only what is known is read of it."""
+
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from allennlp.common.checks import ConfigurationError
+
+from bert_classification import archived_bert
+from bert_classification.archives import MODEL
+from bert_classification.checkpoint import read_config
+from bert_classification.tokenization import WordPieces
+from tests.conftest import BERT
+
+
+def archive_with(path: Path, members: list[tarfile.TarInfo], content: bytes = b"{}") -> str:
+    with tarfile.open(path, "w:gz") as archive:
+        for member in members:
+            member.size = len(content) if member.isreg() else 0
+            archive.addfile(member, io.BytesIO(content))
+    return str(path)
+
+
+def link(name: str, target: str) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname = tarfile.SYMTYPE, target
+    return member
+
+
+def test_names_of_other_checkpoints_are_left_alone(tmp_path: Path) -> None:
+    for name in (BERT, str(tmp_path), "bert-base-cased"):
+        assert archived_bert.opened(name, MODEL) == name
+        assert archived_bert.weights(name) is None
+
+
+def test_members_that_are_not_known_are_left(tmp_path: Path) -> None:
+    names = [
+        "vocabulary/.bert/model/config.json",
+        "vocabulary/.bert/model/../../../../escaped",
+        "/etc/escaped",
+        "config.json",
+    ]
+    members = [tarfile.TarInfo(name) for name in names]
+    linked = link("vocabulary/.bert/model/link.json", "/etc/passwd")
+    path = archive_with(tmp_path / "model.tar.gz", [*members, linked])
+    directory = Path(archived_bert.opened(path, MODEL)).parents[2]
+    files = [one.relative_to(directory) for one in directory.rglob("*") if not one.is_dir()]
+    assert list(map(str, files)) == ["vocabulary/.bert/model/config.json"]
+
+
+@pytest.mark.parametrize("read", [WordPieces, lambda name: archived_bert.opened(name, MODEL)])
+def test_other_files_are_refused_by_name(tmp_path: Path, read) -> None:
+    empty = archive_with(tmp_path / "empty.tar.gz", [])
+    with pytest.raises(ConfigurationError, match="empty.tar.gz: this archive carries no BERT"):
+        read(empty)
+    (tmp_path / "text.gz").write_text("no archive")
+    with pytest.raises(ConfigurationError, match="text.gz: not a model archive"):
+        read(str(tmp_path / "text.gz"))
+
+
+def test_an_archive_without_weights(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("vocabulary/.bert/model/config.json")
+    path = archive_with(tmp_path / "model.tar.gz", [member], b'{"model_type": "bert"}')
+    assert read_config(archived_bert.opened(path, MODEL)).model_type == "bert"
+    with pytest.raises(ConfigurationError, match="model.tar.gz: no weights"):
+        archived_bert.weights(path)
