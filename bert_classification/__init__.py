@@ -15,7 +15,13 @@ if importlib.util.find_spec("allennlp") is None:
         "pip install --no-deps allennlp==2.10.1 allennlp-models==2.10.1"
     )
 
-from bert_classification import data_loader, predict_command
+from bert_classification import (
+    data_loader,
+    fine_tuning,
+    opening,
+    predict_command,
+    safetensors_command,
+)
 from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.masked_lm import *
