@@ -1,8 +1,8 @@
 """
 The config of an archive: plain JSON, and the names of classes in it are registered ones.
 
-AllenNLP evaluates `config.json` as Jsonnet, which reads environment variables and files, and imports
-and calls whatever a dotted `type` names.
+AllenNLP evaluates `config.json` as Jsonnet, which reads environment variables and files, and
+imports and calls whatever a dotted `type` names.
 """
 
 import json

@@ -49,7 +49,9 @@ MAX_DEPTH = 3
 VOCABULARY = "vocabulary/non_padded_namespaces.txt"
 
 _theirs: dict[str, Any] = {
-    "load_archive": archival.load_archive, "extracted_archive": archival.extracted_archive}
+    "load_archive": archival.load_archive,
+    "extracted_archive": archival.extracted_archive,
+}
 _trusted = ContextVar("trusted", default=False)
 _depth = ContextVar("depth", default=0)
 
@@ -174,7 +176,7 @@ def _load_model(config: Params, directory: str, weights_path: Path, cuda_device:
     """As `Model._load`, which reads and loads weights in its own way."""
     model_type = config["model"] if isinstance(config["model"], str) else config["model"]["type"]
     model_class: Any = Model.by_name(model_type)
-    if isinstance(model_class, type) and "_load" in vars(model_class):
+    if isinstance(model_class, type) and _overrides_load(model_class):
         return Model.load(config, directory, weights_path, cuda_device)
     vocab = _load_vocabulary(config.get("vocabulary", Params({})), directory)
     model_params = config.get("model")
@@ -187,6 +189,10 @@ def _load_model(config: Params, directory: str, weights_path: Path, cuda_device:
     weights.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model
+
+
+def _overrides_load(model_class: Any) -> bool:
+    return model_class._load.__func__ is not Model._load.__func__  # type: ignore[attr-defined]
 
 
 def _load_vocabulary(params: Params, directory: str) -> Vocabulary:
