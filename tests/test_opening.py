@@ -12,6 +12,7 @@ import pytest
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import TokenIndexer
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
@@ -145,17 +146,18 @@ class TestCodeInTheConfig:
         with pytest.raises(ConfigurationError, match="within each other"):
             load_archive(archive)
 
-    def test_the_caller_is_trusted(self, archive_of) -> None:
+    def test_the_caller_is_trusted(self, archive_of, monkeypatch) -> None:
         """With Jsonnet, the environment, and classes by their paths."""
-        overrides = '{"model.dropout": std.parseJson(std.extVar("RATE")), "vocabulary": {"type": "allennlp.data.Vocabulary"}}'
-        os.environ["RATE"] = "0.25"
+        monkeypatch.setenv("RATE", "0.25")
+        overrides = """{
+            "model.dropout": std.parseJson(std.extVar("RATE")),
+            "vocabulary": {"type": "allennlp.data.Vocabulary"}
+        }"""
         archive = load_archive(archive_of("classification"), overrides=overrides)
         assert archive.model.dropout.p == 0.25
 
     def test_training_configs_still_name_classes_by_their_paths(self) -> None:
         params = Params({"type": "allennlp.data.token_indexers.SingleIdTokenIndexer"})
-        from allennlp.data import TokenIndexer
-
         assert TokenIndexer.from_params(params)
 
 
@@ -217,8 +219,8 @@ class TestMembers:
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
         (tmp_path / "temporary").mkdir()
         refusal(pack(unpacked, member("../x")))
-        refusal(change_config(unpacked, model={"type": "os.abort"}))
-        assert load_archive(change_config(unpacked, model={"type": "bert_for_classification", "bert_model": "-"}))
+        refusal(change_config(unpacked, model__type="os.abort"))
+        assert load_archive(change_config(unpacked, model__type="bert_for_classification"))
         assert list((tmp_path / "temporary").iterdir()) == []
 
 
@@ -304,7 +306,9 @@ class TestBrokenFiles:
         assert "is damaged" in refusal(archive)
 
     @pytest.mark.parametrize(
-        "contents", [b"", b"plain text", gzip.compress(b""), gzip.compress(b"no tar" * 1000)]
+        "contents",
+        [b"", b"plain text", gzip.compress(b""), gzip.compress(b"no tar" * 1000)],
+        ids=["empty", "text", "gzip of nothing", "gzip of text"],
     )
     def test_something_else(self, tmp_path, contents) -> None:
         archive = tmp_path / "else.tar.gz"
@@ -316,8 +320,7 @@ class TestBrokenFiles:
     )
     def test_a_missing_member(self, unpacked, name) -> None:
         (unpacked / name).unlink()
-        sentence = refusal(pack(unpacked))
-        assert name in sentence
+        assert name in refusal(pack(unpacked))
 
     @pytest.mark.parametrize("key", ["model", "dataset_reader"])
     def test_a_missing_section(self, unpacked, key) -> None:
