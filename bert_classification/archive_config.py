@@ -27,22 +27,30 @@ _dotted_names: ContextVar[Optional[frozenset[str]]] = ContextVar("dotted_names",
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The config; where training began from an archive, with the model that this one held."""
+    """The config of an archive that was extracted, or of a directory of training."""
     path = directory / CONFIG_NAME
     require(path, CONFIG_NAME)
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise Refused(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        carried = archives.model_params(str(directory))
-        if carried is not None and isinstance(config, dict):
-            config["model"] = carried
+        _take_from_archive(config, str(directory))
         _check_config(config)
     except (ValueError, RecursionError) as error:
         raise Refused(
             f"{path.name} is not plain JSON ({error}), and Jsonnet is not evaluated in an archive."
         ) from None
     return config
+
+
+def _take_from_archive(config: Any, directory: str) -> None:
+    """In the place of other archives, from which training began: what this one brings along."""
+    if not isinstance(config, dict):
+        return
+    config["model"] = archives.model_params(directory) or config.get("model")
+    bert = isinstance(config["model"], dict) and config["model"].get("bert_model")
+    if isinstance(bert, dict) and archives.saved(archives.MODEL, directory):
+        config["model"]["bert_model"] = "of this archive"
 
 
 def _check_config(config: Any) -> None:

@@ -145,7 +145,7 @@ class Interrupt(TrainerCallback):
 
     now = False
 
-    def on_batch(self, trainer, *args, epoch: int, **kwargs) -> None:
+    def on_batch(self, trainer, inputs, outputs, metrics, epoch, *args, **kwargs) -> None:
         if Interrupt.now and epoch == 1:
             raise RuntimeError("interrupted")
 

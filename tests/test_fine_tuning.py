@@ -66,3 +66,11 @@ def test_a_label_that_the_model_does_not_know(first, tmp_path) -> None:
     path = write_lines(tmp_path / "new.jsonl", [{"text": "Fine.", "label": "unheard-of"}])
     with pytest.raises(ConfigurationError, match="has 'unheard-of' in the namespace `labels`"):
         fine_tune("classification", first, tmp_path / "out", train_data_path=path)
+
+
+def test_the_bert_of_an_archive_under_another_head(first, tmp_path) -> None:
+    module = {"archive_file": str(first), "module_path": "bert", "freeze": False}
+    model = {"type": "bert_for_token_classification", "bert_model": {"_pretrained": module}}
+    second = fine_tune("token_classification", first, tmp_path / "second", model=model)
+    first.unlink()
+    assert load_archive(second).model.bert
