@@ -89,7 +89,7 @@ def load_pretrained(
     """
     saved = archives.saved(archives.MODEL, serialization_dir)
     if saved is not None and archives.has_weights(serialization_dir):
-        return head_class(_replaced(BertConfig.from_pretrained(saved), config)), True
+        return head_class(BertConfig.from_pretrained(saved, **config)), True
     if isinstance(bert_model, BertModel):
         model, with_head = (
             head_class(BertConfig(**{**bert_model.config.to_dict(), **config})),
@@ -106,7 +106,9 @@ def load_pretrained(
 
 
 def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple[Head, bool]:
-    settings = _replaced(read_config(name), config)
+    settings = read_config(name)
+    for key, value in config.items():
+        setattr(settings, key, value)
     with _quiet_transformers():
         model, report = head_class.from_pretrained(
             name, config=settings, dtype=torch.float32, output_loading_info=True
@@ -117,12 +119,6 @@ def _read(head_class: type[Head], name: str, config: Mapping[str, Any]) -> tuple
         "%s: %s", name, f"fresh {', '.join(fresh)}" if fresh else "the head of the checkpoint"
     )
     return model, not fresh
-
-
-def _replaced(settings: BertConfig, entries: Mapping[str, Any]) -> BertConfig:
-    for key, value in entries.items():
-        setattr(settings, key, value)
-    return settings
 
 
 @contextmanager
