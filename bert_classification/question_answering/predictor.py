@@ -1,10 +1,16 @@
-from typing import Optional
+from typing import Any, Optional, cast
 
+from allennlp.data import Instance
+from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
 
 from bert_classification.prediction import BertPredictor
 from bert_classification.question_answering.dataset_reader import BertForQuestionAnsweringReader
 from bert_classification.question_answering.model import BertForQuestionAnswering
+from bert_classification.question_answering.spans import IGNORED, answer_span, gold_positions
+from bert_classification.question_answering.squad import Answer
+
+GOLD_KEYS = ("start_positions", "end_positions")
 
 
 @Predictor.register("bert_for_question_answering")
@@ -44,3 +50,16 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         for name, value in settings.items():
             if value is not None:
                 setattr(model, name, value)
+
+    def predictions_to_labeled_instances(
+        self, instance: Instance, outputs: dict[str, Any]
+    ) -> list[Instance]:
+        labelled = instance.duplicate()
+        offsets, windows = (
+            cast(Any, instance[key]).tensor.numpy() for key in ("offsets", "windows")
+        )
+        answer = Answer(outputs["answer"], int(outputs["start"]))
+        span = answer_span(offsets, answer) if answer.text else None
+        for key, positions in zip(GOLD_KEYS, gold_positions(windows, span)):
+            labelled.add_field(key, TensorField(positions, padding_value=IGNORED))
+        return [labelled]

@@ -1,0 +1,118 @@
+"""What holds for every task: served over HTTP, opened for study, trained in part."""
+
+import json
+import socket
+import threading
+from typing import Any, Iterator
+
+import httpx
+import pytest
+import uvicorn
+from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
+from allennlp.models.archival import load_archive
+from allennlp.predictors import Predictor
+
+from bert_classification.serving.app import make_app
+from tests.conftest import allennlp
+from tests.test_package import TASKS
+
+RECORDS: dict[str, dict[str, Any]] = {
+    "causal_lm": {"text": "The river", "max_new_tokens": 3},
+    "classification": {"text": "The soup was cold."},
+    "masked_lm": {"text": "The soup was [MASK]."},
+    "multiple_choice": {"prompt": "To cut bread you need", "choices": ["a pillow", "a knife"]},
+    "next_sentence_prediction": {"text": "It rained.", "text_pair": "We went home."},
+    "question_answering": {"question": "Where is it?", "context": "It is in the big house."},
+    "token_classification": {"tokens": ["Anna", "lives", "in", "Oslo"]},
+}
+EXPECTED = {
+    "causal_lm": {"text", "continuation", "logprob"},
+    "classification": {"label", "probs", "logits"},
+    "masked_lm": {"fills", "text"},
+    "multiple_choice": {"label", "choice", "probs"},
+    "next_sentence_prediction": {"label", "probs"},
+    "question_answering": {"answer", "start", "end", "score", "n_best", "null_score"},
+    "token_classification": {"tags", "tokens", "entities"},
+}
+WITH_LABELS = sorted(set(RECORDS) - {"causal_lm", "masked_lm"})
+
+
+def test_no_task_is_forgotten() -> None:
+    assert sorted(RECORDS) == sorted(EXPECTED) == TASKS
+
+
+@pytest.fixture
+def serve() -> Iterator[Any]:
+    """A server on loopback, in a thread, for a predictor."""
+    servers = []
+
+    def start(predictor: Predictor) -> str:
+        listening = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(make_app(predictor), log_level="error"))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_serve(task, archive_of, serve) -> None:
+    url = serve(Predictor.from_path(archive_of(task)))
+    record = {"id": 7, **RECORDS[task]}
+    one = httpx.post(f"{url}/predict", json=record)
+    assert one.status_code == 200 and EXPECTED[task] | {"id"} <= set(one.json())
+    batch = httpx.post(f"{url}/predict_batch", json=[record, {"id": 8}, "text"]).json()
+    assert ["error" in output for output in batch] == [False, True, True]
+    assert batch[1]["id"] == 8
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_hidden_states_and_attentions_on_request(task, archive_of) -> None:
+    wanted = {"model.output_hidden_states": True, "model.output_attentions": True}
+    predictor = Predictor.from_path(archive_of(task), overrides=json.dumps(wanted))
+    if task == "causal_lm":
+        predictor = Predictor.by_name("bert_for_causal_lm_scoring")(
+            predictor._model, predictor._dataset_reader
+        )
+    output = predictor.predict_json(RECORDS[task])
+    assert {"hidden_states", "attentions"} <= set(output)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_top_layer_alone_trains_with_gradient_checkpointing(task, tmp_path) -> None:
+    overrides = {
+        "model.trainable": 1,
+        "model.gradient_checkpointing": True,
+        "trainer.num_epochs": 1,
+        "trainer.optimizer.lr": 0.01,
+    }
+    config = f"training_config/{task}.jsonnet"
+    allennlp("train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides))
+    trained = load_archive(tmp_path / "out" / "model.tar.gz").model.bert
+    assert trained.is_gradient_checkpointing
+    from transformers import BertModel
+
+    before = BertModel.from_pretrained("fixtures/bert").state_dict()
+    changed = {
+        name for name, value in trained.state_dict().items() if not value.equal(before[name])
+    }
+    assert any(name.startswith("encoder.layer.1.") for name in changed)
+    frozen = {name for name in changed if name.startswith(("encoder.layer.0.", "embeddings"))}
+    # A decoder that is tied to the embeddings trains them as a part of the head.
+    assert frozen <= {"embeddings.word_embeddings.weight"}
+
+
+@pytest.mark.parametrize("task", WITH_LABELS)
+@pytest.mark.parametrize("name", ["simple-gradient", "integrated-gradient", "smooth-gradient"])
+def test_saliency(task, name, archive_of) -> None:
+    predictor = Predictor.from_path(archive_of(task))
+    result = SaliencyInterpreter.by_name(name)(predictor).saliency_interpret_from_json(
+        RECORDS[task]
+    )
+    (importance,) = result["instance_1"].values()
+    assert len(importance) > 4 and sum(importance) == pytest.approx(1, abs=1e-3)
