@@ -55,13 +55,14 @@ def _take_from_archive(config: Any, directory: str) -> None:
 
 def _check_config(config: Any) -> None:
     for key in ("model", "dataset_reader"):
-        if not isinstance(config, dict) or not config.get(key):
-            raise Refused(f"`{key}` is missing in {CONFIG_NAME}.")
+        section = config.get(key) if isinstance(config, dict) else None
+        named = isinstance(section, dict) and isinstance(section.get("type"), str)
+        if not named and not (key == "model" and isinstance(section, str)):
+            raise Refused(f"`{key}` with its `type` is missing in {CONFIG_NAME}.")
     registered = {name for names in Registrable._registry.values() for name in names}
     for path, value in _leaves(config):
-        section, key = path[0], path[-1]
-        names_class = key == "type" or len(path) == 1 and section in ("model", "dataset_reader")
-        if names_class or section in LATER_SECTIONS:
+        key = path[-1]
+        if key == "type" or path == ("model",) or path[0] in LATER_SECTIONS:
             if isinstance(value, str) and "." in value and value not in registered:
                 raise Refused(_dotted(".".join(path), value))
         if key == "trust_remote_code" and value:

@@ -110,7 +110,7 @@ class TestCodeInTheConfig:
         sentence = refusal(change_config(unpacked, **{where: self.call(marker)}))
         assert f"`{where.replace('__', '.')}.type` is 'subprocess.getoutput'" in sentence
 
-    @pytest.mark.parametrize("where", ["model", "dataset_reader", "evaluation__batch_serializer"])
+    @pytest.mark.parametrize("where", ["model", "evaluation__batch_serializer"])
     def test_a_dotted_name_in_the_place_of_an_object(self, unpacked, where) -> None:
         assert "'os.abort'" in refusal(change_config(unpacked, **{where: "os.abort"}))
 
@@ -323,8 +323,10 @@ class TestBrokenFiles:
         assert name in refusal(pack(unpacked))
 
     @pytest.mark.parametrize("key", ["model", "dataset_reader"])
-    def test_a_missing_section(self, unpacked, key) -> None:
-        assert f"`{key}` is missing" in refusal(change_config(unpacked, **{key: None}))
+    @pytest.mark.parametrize("value", [None, {"type": 1}, [{"type": "text"}]])
+    def test_a_missing_section(self, unpacked, key, value) -> None:
+        archive = change_config(unpacked, **{key: value})
+        assert f"`{key}` with its `type` is missing" in refusal(archive)
 
     @pytest.mark.parametrize("meta", ["{", "[]", '{"version": "x"}', '{"other": 1}'])
     def test_meta(self, unpacked, meta) -> None:
