@@ -15,7 +15,7 @@ from typing import Any, Callable, Optional
 TOKENIZER = "tokenizer"
 MODEL = "model"
 MODEL_PARAMS = "model_params"
-WEIGHTS = ("weights.safetensors", "weights.th", "best.th", "model_state_*.th")
+WEIGHTS = ("weights.th", "best.th", "weights.safetensors", "model_state_*.th")
 
 
 def saved(part: str, serialization_dir: Optional[str]) -> Optional[str]:
