@@ -15,7 +15,15 @@ if importlib.util.find_spec("allennlp") is None:
         "pip install --no-deps allennlp==2.10.1 allennlp-models==2.10.1"
     )
 
-from bert_classification import data_loader, export, predict_command, random_state
+from bert_classification import (
+    data_loader,
+    export,
+    fine_tuning,
+    opening,
+    predict_command,
+    random_state,
+    safetensors_command,
+)
 from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.masked_lm import *

@@ -4,17 +4,19 @@ and no network: the tokenizer and the configurations, in `vocabulary/.bert`. All
 vocabulary's directory whole and, when it reads one, passes over names that begin with a dot.
 """
 
+import json
 import logging
 import os
 import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 TOKENIZER = "tokenizer"
 MODEL = "model"
-WEIGHTS = ("weights.th", "best.th", "model_state_*.th")
+MODEL_PARAMS = "model_params"
+WEIGHTS = ("weights.th", "best.th", "weights.safetensors", "model_state_*.th")
 
 
 def saved(part: str, serialization_dir: Optional[str]) -> Optional[str]:
@@ -59,6 +61,25 @@ def write_directory(directory: Path, write: Callable[[str], object], replace: bo
             os.rename(fresh, directory)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def save_model_params(serialization_dir: Optional[str], params: dict[str, Any]) -> None:
+    """
+    Keeps the config of a model that came out of an archive, for an archive that will be made of it.
+    """
+
+    def write(directory: str) -> None:
+        Path(directory, "params.json").write_text(json.dumps(params), encoding="utf-8")
+
+    save(MODEL_PARAMS, serialization_dir, write)
+
+
+def model_params(serialization_dir: str) -> Optional[dict[str, Any]]:
+    """What `save_model_params` has kept; `None` when there is none."""
+    directory = saved(MODEL_PARAMS, serialization_dir)
+    if directory is None:
+        return None
+    return json.loads(Path(directory, "params.json").read_text(encoding="utf-8"))
 
 
 def _directory(part: str, serialization_dir: Optional[str]) -> Optional[Path]:

@@ -44,7 +44,7 @@ def read_config(name: str) -> BertConfig:
         if not os.path.isdir(name):
             raise ConfigurationError(f"There is no BERT in {name}: no such directory.")
     try:
-        config = AutoConfig.from_pretrained(name)
+        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise ConfigurationError(
@@ -104,7 +104,7 @@ def load_pretrained(
     config = {**config, **(label_settings(labels) if labels is not None else {})}
     saved = archives.saved(archives.MODEL, serialization_dir)
     if saved is not None and archives.has_weights(serialization_dir):
-        return head_class(BertConfig.from_pretrained(saved)), True
+        return head_class(BertConfig.from_pretrained(saved, **config)), True
     if isinstance(bert_model, BertModel):
         model, with_head = (
             head_class(BertConfig(**{**bert_model.config.to_dict(), **config})),

@@ -12,7 +12,7 @@ import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
-from allennlp.models.archival import extracted_archive, get_weights_path
+from allennlp.models.archival import extracted_archive
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -25,6 +25,7 @@ from transformers.models.bert import modeling_bert
 from bert_classification import archives
 from bert_classification.model_card import model_card
 from bert_classification.onnx_file import check_onnx, write_onnx
+from bert_classification.weights import find_weights, read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
         raise ConfigurationError(f"{directory} is there already; name a new or empty directory.")
     with _opened(archive) as opened:
         head = _head(archive, opened)
-        weights = torch.load(get_weights_path(opened), map_location="cpu", weights_only=True)
+        weights = read_weights(find_weights(Path(opened)))
         beside = _load_weights(archive, head, weights)
         tokenizer = _tokenizer(archive, opened, head.config)
         settings = json.loads(Path(opened, "config.json").read_text(encoding="utf-8"))

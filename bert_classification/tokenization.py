@@ -175,7 +175,9 @@ def pieces_of_model(
 @lru_cache(maxsize=8)
 def _load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     try:
-        tokenizer = AutoTokenizer.from_pretrained(name, **_guessed_casing(name))
+        tokenizer = AutoTokenizer.from_pretrained(
+            name, trust_remote_code=False, **_guessed_casing(name)
+        )
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{name} has no tokenizer that can be read: {error}") from error
     if not tokenizer.is_fast:

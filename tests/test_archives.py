@@ -3,14 +3,21 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from allennlp.common import Params
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
+from allennlp.training import TrainerCallback
+from fastapi.testclient import TestClient
+from transformers import PreTrainedModel
 
-from tests.conftest import BERT, ROOT, allennlp
+from bert_classification.serving.app import make_app
+from tests.conftest import BERT, FIXTURES, ROOT, allennlp, read_json_lines
 
+TASKS = sorted(path.stem for path in (ROOT / "training_config").glob("*.jsonnet"))
 RECORD = {"text": "The soup was cold.", "text_pair": "How was it?"}
 
 
@@ -84,3 +91,80 @@ def test_the_archive_keeps_the_tokenizer_it_was_trained_with(tmp_path) -> None:
     (trained,), (opened,) = (one.pieces.ids(["Café"]) for one in (reader, again))
     assert trained.tolist() == opened.tolist()
     assert trained.tolist() != reader.pieces.ids(["Cafe"])[0].tolist()
+
+
+@pytest.mark.parametrize("task", TASKS)
+class TestEveryTask:
+    """
+    Its archive in a directory from which the BERT of its config, a relative path, is not found,
+    with an empty home; conftest has switched the hub off.
+    """
+
+    @pytest.fixture
+    def moved(self, archive_of, task, tmp_path, monkeypatch) -> Path:
+        archive = shutil.copy(archive_of(task), tmp_path / "away.tar.gz")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        return Path(archive)
+
+    @pytest.fixture
+    def once(self, monkeypatch) -> None:
+        """Pre-trained weights must not be read beside the archive's."""
+
+        def refuse(*args, **kwargs):
+            raise AssertionError("pre-trained weights were read")
+
+        monkeypatch.setattr(PreTrainedModel, "from_pretrained", refuse)
+
+    def test_predict_and_serve(self, archive_of, task, moved, once) -> None:
+        records = FIXTURES / task / "predict.jsonl"
+        arguments = ["--silent", "--batch-size", 4, "--output-file"]
+        allennlp("predict", archive_of(task), records, *arguments, "before")
+        allennlp("predict", moved, records, *arguments, "after")
+        before, after = (read_json_lines(Path(name)) for name in ("before", "after"))
+        assert before and after == before
+        client = TestClient(make_app(Predictor.from_path(moved)))
+        record = json.loads(records.read_text().splitlines()[0])
+        assert client.post("/predict", json=record).json().keys() == before[0].keys()
+
+    def test_evaluate(self, archive_of, task, moved, once) -> None:
+        config = Params.from_file(str(ROOT / "training_config" / f"{task}.jsonnet"))
+        allennlp("evaluate", moved, ROOT / config["validation_data_path"], "--output-file", "out")
+        metrics = json.loads(Path("out").read_text())
+        trained = json.loads((archive_of(task).parent / "metrics.json").read_text())
+        shared = {name for name in metrics if f"best_validation_{name}" in trained}
+        assert "loss" in shared
+        for name in shared:
+            expected = trained[f"best_validation_{name}"]
+            assert metrics[name] == pytest.approx(expected, abs=1e-6), name
+
+
+@TrainerCallback.register("interrupt")
+class Interrupt(TrainerCallback):
+    """Ends the training in the second epoch, as long as `now` is true."""
+
+    now = False
+
+    def on_batch(self, trainer, inputs, outputs, metrics, epoch, *args, **kwargs) -> None:
+        if Interrupt.now and epoch == 1:
+            raise RuntimeError("interrupted")
+
+
+def test_recover_needs_nothing_but_the_directory(tmp_path, monkeypatch) -> None:
+    bert = shutil.copytree(BERT, tmp_path / "bert")
+    overrides = {
+        "dataset_reader.token_indexers.bert.pretrained_model": str(bert),
+        "model.bert_model": str(bert),
+        "trainer.num_epochs": 2,
+        "trainer.callbacks": [{"type": "interrupt"}],
+    }
+    config = ROOT / "training_config" / "classification.jsonnet"
+    arguments = ["train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides)]
+    monkeypatch.setattr(Interrupt, "now", True)
+    with pytest.raises(RuntimeError, match="interrupted"):
+        allennlp(*arguments)
+    monkeypatch.setattr(Interrupt, "now", False)
+    shutil.rmtree(bert)
+    allennlp(*arguments, "--recover")
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["epoch"] == 1
+    assert load_archive(tmp_path / "out" / "model.tar.gz").model
