@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 from unittest import mock
 
 import pytest
@@ -28,6 +28,15 @@ BERT = str(FIXTURES / "bert")
 def in_repository_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped configs name their files from the repository's root."""
     monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(autouse=True)
+def with_its_own_logging() -> Iterator[None]:
+    """Training adds log files to the root logger; they are gone with the test's directory."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 def allennlp(*arguments: object) -> None:

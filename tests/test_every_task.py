@@ -50,7 +50,7 @@ def serve() -> Iterator[Any]:
 
     def start(predictor: Predictor) -> str:
         listening = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(make_app(predictor), log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(make_app(predictor), log_config=None))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         servers.append((server, thread))

@@ -79,7 +79,8 @@ class TestStatistics:
             for at in range(1, len(pieces)):
                 if pieces[at].startswith("##") and ordinary[row, at - 1 : at + 1].all():
                     assert chosen[row, at] == chosen[row, at - 1]
-        assert chosen[ordinary].double().mean() == pytest.approx(0.15, abs=0.005)
+        # A short text gets at least one word, however long it is.
+        assert chosen[ordinary].double().mean() == pytest.approx(0.15, abs=0.01)
         assert chosen.any(-1).equal(ordinary.any(-1))
 
     def test_a_text_without_ordinary_pieces_gets_no_label(self) -> None:

@@ -63,6 +63,6 @@ def serve(args: argparse.Namespace) -> None:
     # uvicorn finishes what it accepted and then passes the signal on; that is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
-    uvicorn.run(
-        make_app(predictor, args.title), host=args.host, port=args.port, log_level="warning"
-    )
+    app = make_app(predictor, args.title)
+    # By default uvicorn closes the log files that are open.
+    uvicorn.run(app, host=args.host, port=args.port, log_config=None, access_log=False)
