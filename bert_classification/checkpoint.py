@@ -213,4 +213,6 @@ def set_trainable(
         for module in filter(None, trained):
             module.requires_grad_(True)
     if gradient_checkpointing:
-        bert.gradient_checkpointing_enable({"use_reentrant": False})
+        # transformers renamed it on the way to version 6.
+        enable = getattr(bert, "activation_checkpointing_enable", None)
+        (enable or bert.gradient_checkpointing_enable)({"use_reentrant": False})
