@@ -9,7 +9,14 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 
-from bert_classification.records import Record, RecordError, describe, read_lines, read_records
+from bert_classification.records import (
+    Record,
+    RecordError,
+    describe,
+    guess_format,
+    read_lines,
+    read_records,
+)
 from bert_classification.text_field import (
     Truncation,
     WordPieceField,
@@ -107,6 +114,20 @@ class BertReader(DatasetReader):
     def records(self, path: str) -> Iterable[Record]:
         """The records of a file; tasks with a format of their own extend it."""
         return read_records(path, self.format, self.columns, self.encoding)
+
+    def is_plain(self, path: str, name: str) -> bool:
+        """
+        Whether a file is plain text, of the format `name`, which every extension that says no other
+        format stands for. `ConfigurationError` when it is, and `columns` are given.
+        """
+        if (self.format or guess_format(path) or name) != name:
+            return False
+        if self.columns:
+            raise ConfigurationError(
+                f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
+                "`dataset_reader.format` to tsv, csv or jsonl."
+            )
+        return True
 
     def _read(self, file_path: str) -> Iterator[Instance]:
         self.truncation = Truncation()

@@ -10,7 +10,7 @@ from allennlp.data.fields import MetadataField
 from bert_classification.blocks import Pieces, blocks
 from bert_classification.causal_lm.generation import Generation, Prompt, parse_generation
 from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
-from bert_classification.records import FORMATS, RecordError, guess_format, read_lines
+from bert_classification.records import FORMATS, RecordError, read_lines
 from bert_classification.text_field import WordPieceField
 
 logger = logging.getLogger(__name__)
@@ -132,12 +132,7 @@ class BertForCausalLMReader(BertReader):
     def _lines(self, path: str) -> Iterator[tuple[int, str]]:
         """The lines or records of a file with their numbers; an empty one ends a text."""
         number = 0
-        if (self.format or guess_format(path) or "text") == "text":
-            if self.columns:
-                raise ConfigurationError(
-                    f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
-                    "`dataset_reader.format` to tsv, csv or jsonl."
-                )
+        if self.is_plain(path, "text"):
             for number, line in read_lines(path, self.encoding):
                 yield number, line.strip()
             yield number, ""

@@ -9,7 +9,7 @@ from allennlp.data.fields import MetadataField
 from bert_classification.blocks import Pieces, blocks
 from bert_classification.fills import Query, parse_query
 from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
-from bert_classification.records import Record, guess_format, read_lines
+from bert_classification.records import Record, read_lines
 from bert_classification.text_field import WordPieceField, join_segments
 
 IDS = "piece_ids"
@@ -62,13 +62,8 @@ class BertForMaskedLMReader(BertReader):
             )
 
     def records(self, path: str) -> Iterable[Record]:
-        if (self.format or guess_format(path) or "text") != "text":
+        if not self.is_plain(path, "text"):
             return super().records(path)
-        if self.columns:
-            raise ConfigurationError(
-                f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
-                "`dataset_reader.format` to tsv, csv or jsonl."
-            )
         return self._text_records(path)
 
     def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:

@@ -8,7 +8,7 @@ from bert_classification.fills import Query, parse_query
 from bert_classification.next_sentence import LABELS
 from bert_classification.pretraining.segments import SEGMENTS, Packing, Pieces, read_segments
 from bert_classification.reader import BertReader, get_label, get_text
-from bert_classification.records import Record, guess_format
+from bert_classification.records import Record
 from bert_classification.text_field import join_segments
 
 
@@ -80,13 +80,8 @@ class BertForPreTrainingReader(BertReader):
         self._skip_lone_sentences = skip_lone_sentences
 
     def records(self, path: str) -> Iterable[Record]:
-        if (self.format or guess_format(path) or "documents") != "documents":
+        if not self.is_plain(path, "documents"):
             return super().records(path)
-        if self.columns:
-            raise ConfigurationError(
-                f"{path}: `dataset_reader.columns` is given, but plain text has none; set "
-                "`dataset_reader.format` to tsv, csv or jsonl."
-            )
         return read_segments(
             path, self.pieces, self._packing, self.encoding, self._skip_lone_sentences
         )
