@@ -13,3 +13,4 @@ class BertForMaskedLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", "targets", "top_k")
+    example = {"text": "After dinner we washed the [MASK] and went for a walk by the [MASK]."}

@@ -15,6 +15,11 @@ class BertForMultipleChoicePredictor(BertPredictor):
 
     input_keys = ("prompt", "question", "choices")
     gold_key = "label"
+    example = {
+        "prompt": "Where would you put a plate after you have washed it?",
+        "choices": ["in the cupboard", "in the oven", "in the garden", "under the bed"],
+    }
+    segment_keys = ("prompt", "choices")
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]

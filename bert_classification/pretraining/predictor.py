@@ -1,5 +1,6 @@
 from allennlp.predictors import Predictor
 
+from bert_classification.next_sentence import LABELS
 from bert_classification.prediction import BertPredictor
 
 
@@ -15,3 +16,8 @@ class BertForPreTrainingPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
     gold_key = "label"
+    example = {
+        "text": "She opened the [MASK] and looked out.",
+        "text_pair": "The garden was white with [MASK].",
+    }
+    labels = LABELS

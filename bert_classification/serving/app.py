@@ -2,7 +2,7 @@
 
 import json
 import threading
-from typing import Any, Callable
+from typing import Any, Callable, Optional, Sequence
 
 from allennlp.predictors import Predictor
 from fastapi import FastAPI, HTTPException, Request
@@ -10,8 +10,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
+from bert_classification.serving.pages import add_pages
 
-def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
+
+def make_app(
+    predictor: Predictor,
+    title: str = "AllenNLP",
+    field_names: Sequence[str] = (),
+    static_dir: Optional[str] = None,
+) -> FastAPI:
     """
     `POST /predict` takes one record, `POST /predict_batch` a list, `GET /health` tells that the
     server is alive. Every answer is JSON; a wrong request is answered by 4xx and `{"error": ...}`.
@@ -19,9 +26,12 @@ def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
     app = FastAPI(title=title)
     one_at_a_time = threading.Lock()
 
-    def run(function: Callable[[Any], Any], records: Any) -> Any:
+    def locked(function: Callable[..., Any], *arguments: Any) -> Any:
         with one_at_a_time:
-            return function(records)
+            return function(*arguments)
+
+    async def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        return await run_in_threadpool(locked, function, *arguments)
 
     @app.exception_handler(AnyHTTPException)
     async def as_error(_: Request, error: AnyHTTPException) -> JSONResponse:
@@ -38,7 +48,7 @@ def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
             raise HTTPException(
                 400, "expected one record, a JSON object; /predict_batch takes a list"
             )
-        output = await run_in_threadpool(run, predictor.predict_json, record)
+        output = await run(predictor.predict_json, record)
         return JSONResponse(output, 422 if "error" in output else 200)
 
     @app.post("/predict_batch")
@@ -46,8 +56,9 @@ def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
         records = await read_json(request)
         if not isinstance(records, list):
             raise HTTPException(400, "expected a list of records; /predict takes a single one")
-        return JSONResponse(await run_in_threadpool(run, predictor.predict_batch_json, records))
+        return JSONResponse(await run(predictor.predict_batch_json, records))
 
+    add_pages(app, predictor, run, title, field_names, static_dir)
     return app
 
 

@@ -1,0 +1,173 @@
+"""The page of `allennlp serve`, one for each task, and what it asks the server for."""
+
+import json
+import logging
+import uuid
+from pathlib import Path
+from typing import Any, AsyncIterator, Awaitable, Callable, Optional, Sequence
+
+from allennlp.common.util import JsonDict
+from allennlp.predictors import Predictor
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from bert_classification.prediction import BertPredictor
+from bert_classification.records import RecordError, expect_object
+from bert_classification.serving.saliency import word_importance
+
+logger = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    # Whatever a record or a model may say, a browser runs and loads what stands here alone.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+Run = Callable[..., Awaitable[Any]]
+
+
+class OwnFiles(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(HEADERS)
+        return response
+
+
+def add_pages(
+    app: FastAPI,
+    predictor: Predictor,
+    run: Run,
+    title: str,
+    field_names: Sequence[str] = (),
+    static_dir: Optional[str] = None,
+) -> None:
+    """
+    Adds to an application `GET /`, the page; `GET /about`, what the page has to know; and, where
+    the task has them, `POST /saliency` and `POST /stream`. It is the last to add routes: with
+    `static_dir` every other path is a file.
+
+    # Parameters
+
+    app : `FastAPI`
+        It has `POST /predict`.
+    predictor : `Predictor`
+        Any predictor; one that is not ours has a page with the fields `field_names`, or, without
+        names, one for the record as JSON.
+    run : `Callable[..., Awaitable[Any]]`
+        `await run(function, *args)` calls a function where the model may be used.
+    title : `str`
+        The heading of the page.
+    field_names : `Sequence[str]`, optional
+        The keys that the predictor takes.
+    static_dir : `str`, optional
+        A directory with an `index.html` in the place of our page; other files of it are served
+        under their names.
+    """
+    about = describe(predictor, title, field_names)
+
+    @app.get("/about")
+    async def get_about() -> JsonDict:
+        """What is served: the task, an example, its labels, and what the server can do with it."""
+        return about
+
+    if about["saliency"]:
+        add_saliency(app, predictor, run)
+    if about["stream"]:
+        add_stream(app, predictor, run)
+    if static_dir is not None:
+        app.mount("/", StaticFiles(directory=static_dir, html=True))
+        return
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return FileResponse(STATIC / "index.html", headers=HEADERS)
+
+    app.mount("/static", OwnFiles(directory=STATIC))
+
+
+def describe(predictor: Predictor, title: str, field_names: Sequence[str] = ()) -> JsonDict:
+    """The answer of `GET /about`."""
+    about = {
+        "title": title,
+        "task": None,
+        "example": dict.fromkeys(field_names, ""),
+        "fields": list(field_names),
+        "labels": [],
+        "saliency": False,
+        "stream": False,
+    }
+    if isinstance(predictor, BertPredictor):
+        about.update(
+            task=predictor._model.default_predictor.removeprefix("bert_for_"),
+            example=predictor.example,
+            fields=list(predictor.input_keys),
+            labels=list(predictor.labels),
+            saliency=bool(predictor.segment_keys),
+            stream=hasattr(predictor, "stream_json"),
+        )
+    return about
+
+
+def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
+    @app.post("/saliency")
+    async def saliency(request: Request) -> list[JsonDict]:
+        """How much each word of a record counts for the answer."""
+        record = await read_record(request)
+        try:
+            return await run(word_importance, predictor, record)
+        except RecordError as error:
+            raise HTTPException(422, str(error)) from error
+
+
+def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
+    @app.post("/stream", response_class=StreamingResponse)
+    async def stream(request: Request) -> StreamingResponse:
+        """
+        A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
+        far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
+        goes away stops it.
+        """
+        outputs = predictor.stream_json(await read_record(request))
+        try:
+            first = await run(next, outputs, None)
+        except RecordError as error:
+            raise HTTPException(422, str(error)) from error
+        lines = json_lines(first, outputs, run)
+        return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[str]:
+    """The output and those that follow it, a line each; other requests come in between."""
+    try:
+        while output is not None:
+            yield json.dumps(output) + "\n"
+            output = await run(next, outputs, None)
+    except HTTPException as error:
+        yield json.dumps({"error": error.detail}) + "\n"
+    except Exception:
+        number = uuid.uuid4().hex
+        logger.exception("error %s: a continuation broke off", number)
+        message = f"the continuation broke off; the server's log has the cause as error {number}"
+        yield json.dumps({"error": message}) + "\n"
+
+
+async def read_record(request: Request) -> JsonDict:
+    """
+    The record in a request.
+
+    # Raises
+
+    `HTTPException` 400 when it is not JSON, 422 when it is not an object.
+    """
+    try:
+        return expect_object(json.loads(await request.body()), "the body")
+    except RecordError as error:
+        raise HTTPException(422, str(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, f"the body is not valid JSON: {error}") from error
