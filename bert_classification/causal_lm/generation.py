@@ -145,8 +145,9 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
 
 def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[int]:
     """
-    The continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece; between
-    two of them the model and the random generators are free. Beams are known at their end only.
+    The continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
+    between two of them the model and the random generators are free. Beams are known at their end
+    only.
     """
     if how.generation.num_beams > 1:
         yield from continue_texts(model, [text], how)[0].tolist()

@@ -29,13 +29,15 @@ class BertForCausalLMPredictor(BertPredictor):
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
         prompts: list[Any] = [instance["prompt"] for instance in instances]
-        return [self._readable(each.metadata.text, output) for each, output in zip(prompts, outputs)]
+        return [
+            self._readable(each.metadata.text, output) for each, output in zip(prompts, outputs)
+        ]
 
     def stream_json(self, inputs: JsonDict) -> Iterator[JsonDict]:
         """
-        The output of `predict_json` while it comes into being: after each word piece `{"continuation":
-        ...}`, as far as it goes, and then the whole. Between two of them the model may do other
-        things. `RecordError` for a record that is not what the task expects.
+        The output of `predict_json` while it comes into being: after each word piece
+        `{"continuation": ...}`, as far as it goes, and then the whole. Between two of them the
+        model may do other things. `RecordError` for a record that is not what the task expects.
         """
         fields: Any = self._json_to_instance(inputs).fields
         prompt = fields["prompt"].metadata

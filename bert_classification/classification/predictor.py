@@ -16,7 +16,7 @@ class BertForClassificationPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
-    example = {"text": "The room was lovely and quiet, but breakfast was cold and the staff rude."}
+    example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
     segment_keys = ("text", "text_pair")
 
     @property

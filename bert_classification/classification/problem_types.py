@@ -181,7 +181,7 @@ class Regression(torch.nn.Module):
 
     def predicted_field(self, output: dict[str, Any]) -> Field:
         # At the score itself the loss is flat; one below, its gradient is that of the score.
-        return ArrayField(numpy.float32(output["score"]) - 1)
+        return ArrayField(numpy.array(output["score"] - 1, numpy.float32))
 
     def metrics(self, reset: bool) -> dict[str, float]:
         return self._scores.get_metric(reset)

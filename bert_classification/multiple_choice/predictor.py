@@ -16,8 +16,8 @@ class BertForMultipleChoicePredictor(BertPredictor):
     input_keys = ("prompt", "question", "choices")
     gold_key = "label"
     example = {
-        "prompt": "Where would you put a plate after you have washed it?",
-        "choices": ["in the cupboard", "in the oven", "in the garden", "under the bed"],
+        "prompt": "What do people do at the end of a concert?",
+        "choices": ["applaud", "sleep", "cook", "swim"],
     }
     segment_keys = ("prompt", "choices")
 

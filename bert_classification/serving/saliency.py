@@ -60,7 +60,7 @@ def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict
 
 
 def _rows(tokens: Any) -> list[WordPieceField]:
-    return list(tokens) if isinstance(tokens, ListField) else [tokens]
+    return tokens.field_list if isinstance(tokens, ListField) else [tokens]
 
 
 def _segments(key: str, texts: Any) -> Iterator[Segment]:
@@ -93,8 +93,9 @@ def _words(
     matched = SequenceMatcher(None, ids.tolist(), encoding.ids, autojunk=False)
     for in_row, in_text, length in matched.get_matching_blocks():
         of_pieces[in_text : in_text + length] = shares[in_row : in_row + length]
-    for (start, end), word, score in zip(encoding.offsets, encoding.word_ids, of_pieces.tolist()):
-        yield Word(segment, *(encoding.word_to_chars(word) or (start, end))), score
+    for piece, word in enumerate(encoding.word_ids):
+        place = encoding.offsets[piece] if word is None else encoding.word_to_chars(word)
+        yield Word(segment, *place), float(of_pieces[piece])
 
 
 def _readable(word: Word, score: float) -> JsonDict:

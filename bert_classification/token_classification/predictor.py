@@ -36,8 +36,8 @@ class BertForTokenClassificationPredictor(BertPredictor):
     input_keys = ("text", "sentence", "tokens")
     gold_key = "tags"
     example = {
-        "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, and in August "
-        "she saw Radiohead in London."
+        "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, while "
+        "her brother stayed in London."
     }
     segment_keys = ("text",)
 

@@ -10,6 +10,7 @@ let about, task, form, record;
 let request = new AbortController();
 
 async function start() {
+  at("error").replaceChildren();
   about = await ask("about");
   task = await import(`./tasks/${about.task ?? "generic"}.js`);
   at("title").textContent = about.title;
@@ -17,10 +18,10 @@ async function start() {
   at("purpose").textContent = task.purpose;
   at("submit").textContent = task.verb;
   at("importance").hidden = !about.saliency;
+  document.body.dataset.task = about.task ?? "";
   document.title = `${task.name} · ${about.title}`;
   form = makeForm(task.fields(about), at("fields"));
   form.fill(about.example);
-  listen();
   await submit();
 }
 
@@ -44,6 +45,7 @@ function listen() {
 
 /** Sends the record of the form and shows the answer; a later call takes the place of this one. */
 async function submit() {
+  if (!form) return start().catch(showError);
   request.abort();
   const mine = (request = new AbortController());
   busy(true);
@@ -77,7 +79,8 @@ async function showImportance() {
   at("importance-view").textContent = "Looking …";
   try {
     const words = await ask("saliency", record, request.signal);
-    at("importance-view").replaceChildren(...importance(words, record));
+    const wanted = at("importance-switch").checked;
+    at("importance-view").replaceChildren(...(wanted ? importance(words, record) : []));
   } catch (error) {
     at("importance-view").replaceChildren();
     if (error.name !== "AbortError") showError(error);
@@ -101,4 +104,5 @@ function curl() {
   return `curl -s '${url}' -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }
 
-start().catch(showError);
+listen();
+submit();

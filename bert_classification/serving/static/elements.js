@@ -20,18 +20,24 @@ export function sentence(text) {
 }
 
 export function percent(share) {
-  if (share > 0 && share < 0.01) return "< 1 %";
-  if (share < 1 && share > 0.99) return "> 99 %";
-  return `${Math.round(share * 100)} %`;
+  if (share > 0 && share < 0.01) return "< 1%";
+  if (share < 1 && share > 0.99) return "> 99%";
+  return `${Math.round(share * 100)}%`;
 }
+
+const AT_ONCE = 8;
 
 /**
  * A list of named shares between 0 and 1, drawn as bars: `{name, share, chosen, note}`. With `pick`
- * each is a button that calls it with its row.
+ * each is a button that calls it with its row. What is too much to see at once is folded.
  */
 export function bars(rows, { ordered = false, label, pick } = {}) {
   const items = rows.map((row) => element("li", { class: row.chosen ? "chosen" : "" }, bar(row, pick)));
-  return element(ordered ? "ol" : "ul", { class: "bars", "aria-label": label }, items);
+  const list = (some, start) => element(ordered ? "ol" : "ul", { class: "bars", "aria-label": label, "--before": start }, some);
+  const shown = rows.findLastIndex((row) => row.chosen) >= AT_ONCE ? items.length : AT_ONCE;
+  if (items.length <= shown + 1) return list(items, 0);
+  const more = element("summary", {}, `${items.length - shown} more`);
+  return element("div", {}, list(items.slice(0, shown), 0), element("details", {}, more, list(items.slice(shown), shown)));
 }
 
 function bar(row, pick) {

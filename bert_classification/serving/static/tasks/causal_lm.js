@@ -17,16 +17,15 @@ const OPTIONS = [
 ];
 
 /** Nothing while it streams: a screen reader would read every piece. */
-export function headline({ logprob, perplexity, continuation }) {
-  if (logprob === undefined) return undefined;
-  const surprise = perplexity ?? 0;
-  return continuation === undefined ? `Perplexity ${surprise.toFixed(1)}` : "Written";
+export function headline({ logprob, continuation }) {
+  return logprob === undefined ? undefined : continuation;
 }
 
-export function view({ continuation, logprob }, { text }) {
+export function view({ continuation, logprob, perplexity }, { text }) {
   const streaming = logprob === undefined;
-  const log = streaming ? [] : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2)}`)];
-  if (continuation === undefined) return log;
+  const surprise = perplexity === undefined ? "" : `, perplexity ${perplexity.toFixed(1)}`;
+  const log = streaming ? [] : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2)}${surprise}`)];
+  if (continuation === undefined) return [passage(text), ...log];
   const mark = element("mark", { class: streaming ? "written streaming" : "written" }, continuation);
   return [passage(text, mark), ...log];
 }

@@ -7,8 +7,8 @@ export const verb = "Find";
 export const fields = () => [{ key: "text", label: "Text", rows: 4 }];
 
 export function headline({ entities }) {
-  if (!entities.length) return "Nothing found";
-  return entities.length === 1 ? "One found" : `${entities.length} found`;
+  if (!entities.length) return "No entities";
+  return entities.length === 1 ? "One entity" : `${entities.length} entities`;
 }
 
 export function view({ entities }, { text }, { labels }) {
