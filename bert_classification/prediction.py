@@ -3,7 +3,7 @@ What all our predictors share: records in, one output for each, and an error in 
 one.
 """
 
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 import torch
 from allennlp.common.util import JsonDict
@@ -33,19 +33,23 @@ class BertPredictor(Predictor):
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonDict]) -> list[JsonDict]:
-        parsed = [self._parse(record) for record in inputs]
-        examples = [example for example in parsed if not isinstance(example, RecordError)]
-        built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
-        results = [each if isinstance(each, RecordError) else next(built) for each in parsed]
+        results = self.instances_or_errors(inputs)
         instances = [result for result in results if isinstance(result, Instance)]
         predictions = iter(self.predict_batch_instance(instances) if instances else [])
         return [
             {
-                **self._carried(record),
+                **self.carried(record),
                 **(next(predictions) if isinstance(result, Instance) else {"error": str(result)}),
             }
             for record, result in zip(inputs, results)
         ]
+
+    def instances_or_errors(self, inputs: Sequence[JsonDict]) -> list[Union[Instance, RecordError]]:
+        """The instance of each record, or the reason why there is none; the model is not run."""
+        parsed = [self._parse(record) for record in inputs]
+        examples = [example for example in parsed if not isinstance(example, RecordError)]
+        built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
+        return [each if isinstance(each, RecordError) else next(built) for each in parsed]
 
     def _parse(self, record: JsonDict) -> Any:
         """The example in a record, or the reason why there is none."""
@@ -55,7 +59,8 @@ class BertPredictor(Predictor):
         except RecordError as error:
             return error
 
-    def _carried(self, record: JsonDict) -> dict[str, Any]:
+    def carried(self, record: JsonDict) -> dict[str, Any]:
+        """What goes from a record into its output as it is."""
         if not isinstance(record, dict):
             return {}
         carried = {

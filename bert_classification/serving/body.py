@@ -1,0 +1,109 @@
+"""A request's body: read up to a limit, and parsed more strictly than Python does by itself."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any, Iterable
+
+from fastapi import HTTPException, Request
+
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested; JSON's own code gives up somewhere above."""
+
+
+async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+    """
+    The bytes of the body; no more of them are read than `limit` permits, in `timeout` seconds.
+
+    # Raises
+
+    `HTTPException`: 408, 413 or 415.
+    """
+    _check_content_type(request)
+    too_large = HTTPException(
+        413,
+        f"the body has more than {limit} bytes (`--max-body-bytes`).",
+        {"connection": "close"},
+    )
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+    except TimeoutError:
+        raise HTTPException(
+            408, f"the body was not there after {timeout:g} seconds.", {"connection": "close"}
+        ) from None
+    return bytes(body)
+
+
+def _check_content_type(request: Request) -> None:
+    given = request.headers.get("content-type", "")
+    name = given.partition(";")[0].strip().lower()
+    if name in ("", "application/json") or name.endswith("+json"):
+        return
+    # `curl -d` says so unless told otherwise. A web page may send such a form to any server, and a
+    # browser then says where the page is from.
+    if name == "application/x-www-form-urlencoded" and "origin" not in request.headers:
+        return
+    raise HTTPException(415, f"content-type: expected application/json, got {given!r}.")
+
+
+def parse_body(body: bytes) -> Any:
+    """
+    The JSON value in a body.
+
+    # Raises
+
+    `HTTPException` (400) for what is not UTF-8 or not JSON, for NaN and Infinity, a key that an
+    object has twice, a number of thousands of digits, and nesting beyond `MAX_DEPTH`.
+    """
+    if not body.strip():
+        raise HTTPException(400, "the body is empty; expected JSON.")
+    try:
+        value = json.loads(
+            body.decode("utf-8-sig"),
+            object_pairs_hook=_without_duplicates,
+            parse_constant=_refuse_constant,
+        )
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
+        reason = str(error).partition(";")[0]
+        raise HTTPException(400, f"the body is not valid JSON: {reason}") from None
+    _check_depth(value)
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        ((key, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise ValueError(f"an object has the key {json.dumps(key[:100])} more than once")
+    return values
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+    if level:
+        raise _too_deep()
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _too_deep() -> HTTPException:
+    return HTTPException(400, f"the body is nested more than {MAX_DEPTH} levels deep.")

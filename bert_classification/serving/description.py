@@ -1,0 +1,4 @@
+from fastapi import FastAPI
+
+
+def add_description(app, predictions): ...
