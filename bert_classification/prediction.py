@@ -37,10 +37,7 @@ class BertPredictor(Predictor):
         instances = [result for result in results if isinstance(result, Instance)]
         predictions = iter(self.predict_batch_instance(instances) if instances else [])
         return [
-            {
-                **self.carried(record),
-                **(next(predictions) if isinstance(result, Instance) else {"error": str(result)}),
-            }
+            self.output(record, next(predictions) if isinstance(result, Instance) else result)
             for record, result in zip(inputs, results)
         ]
 
@@ -51,6 +48,11 @@ class BertPredictor(Predictor):
         built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
         return [each if isinstance(each, RecordError) else next(built) for each in parsed]
 
+    def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
+        """The output for a record, from its prediction or the reason why there is none."""
+        prediction = {"error": str(result)} if isinstance(result, Exception) else result
+        return {**self._carried(record), **prediction}
+
     def _parse(self, record: JsonDict) -> Any:
         """The example in a record, or the reason why there is none."""
         try:
@@ -59,8 +61,7 @@ class BertPredictor(Predictor):
         except RecordError as error:
             return error
 
-    def carried(self, record: JsonDict) -> dict[str, Any]:
-        """What goes from a record into its output as it is."""
+    def _carried(self, record: JsonDict) -> dict[str, Any]:
         if not isinstance(record, dict):
             return {}
         carried = {

@@ -5,27 +5,20 @@ from contextlib import asynccontextmanager
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from allennlp.predictors import Predictor
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from bert_classification.serving.answer import Answer
-from bert_classification.serving.batching import ModelThread, Overloaded
-from bert_classification.serving.description import add_description
-from bert_classification.serving.gate import Gate
+from bert_classification.serving.batching import ModelThread
+from bert_classification.serving.description import add_docs, describe
+from bert_classification.serving.gate import Gate, refusal
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.predictions import Predictions
 from bert_classification.serving.settings import Settings
-
-ERRORS: dict[type[Exception], tuple[int, str, dict[str, str]]] = {
-    Overloaded: (503, "too many requests (`--max-queue`); try again.", {"retry-after": "1"}),
-    TimeoutError: (504, "no answer in time (`--timeout`).", {}),
-    # nginx's status for it; only `/metrics` shows it.
-    ClientDisconnect: (499, "the client is gone.", {}),
-}
 
 
 def make_app(
@@ -49,15 +42,14 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(each) for each in (model.run(), predictions.warm_up())]
+        running = asyncio.create_task(model.run())
         yield
-        for task in tasks:
-            task.cancel()
+        running.cancel()
 
     app = FastAPI(
         title=title, lifespan=lifespan, root_path=root_path, docs_url=None, redoc_url=None
     )
-    app.add_middleware(Gate, metrics=metrics, token=token)
+    app.add_middleware(Gate, settings=settings, metrics=metrics, token=token)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -65,9 +57,15 @@ def make_app(
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    app.add_exception_handler(HTTPException, _answer_refusal)
-    for error in ERRORS:
-        app.add_exception_handler(error, _answer_error)
+    app.add_exception_handler(HTTPException, refusal)
+
+    # Predictors of other packages have no example.
+    example = getattr(predictor, "example", None)
+    one, several = describe(predictor, model.warm_up(example) if example else None)
+    app.post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
+    app.post("/predict_batch", summary="A list of records.", openapi_extra=several)(
+        predictions.predict_batch
+    )
 
     @app.get("/health", summary="The server is alive.")
     async def health() -> Answer:
@@ -75,17 +73,13 @@ def make_app(
 
     @app.get("/ready", summary="The model is loaded and has run once.")
     async def ready() -> Answer:
-        if predictions.example_answer is None:
-            return Answer({"error": "the model has not run yet."}, 503)
         return Answer({"status": "ready"})
 
-    @app.get("/metrics", summary="Figures for Prometheus.")
+    @app.get("/metrics", summary="Figures for Prometheus.", response_class=PlainTextResponse)
     async def figures() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.post("/predict", summary="One record.")(predictions.predict)
-    app.post("/predict_batch", summary="A list of records.")(predictions.predict_batch)
-    add_description(app, predictions)
+    add_docs(app)
 
     async def run(function: Callable[..., Any], *args: Any) -> Any:
         """What a function gives in the model's thread, beside the batches and within the limits."""
@@ -96,12 +90,3 @@ def make_app(
     if static_dir is not None:
         app.mount("/", StaticFiles(directory=static_dir, html=True))
     return app
-
-
-def _answer_refusal(_: Request, error: Any) -> Answer:
-    return Answer({"error": error.detail}, error.status_code, error.headers)
-
-
-def _answer_error(_: Request, error: Exception) -> Answer:
-    status, sentence, headers = ERRORS[type(error)]
-    return Answer({"error": sentence}, status, headers)

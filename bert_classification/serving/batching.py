@@ -8,16 +8,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, AsyncIterator, Callable, NamedTuple, Optional, Sequence, Union, cast
 
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import ListField
 from allennlp.predictors import Predictor
+from starlette.exceptions import HTTPException
 
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.settings import Settings
-
-
-class Overloaded(Exception):
-    """As many requests are being answered as `max_queue` permits."""
 
 
 class Work(NamedTuple):
@@ -47,22 +45,30 @@ class ModelThread:
         self._arrival = asyncio.Event()
         self._requests = 0
 
+    def warm_up(self, record: JsonDict) -> JsonDict:
+        """Predicts a record, before the event loop runs: the first prediction is a slow one."""
+        return self._thread.submit(self._predictor.predict_json, record).result()
+
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """
-        A request's place in the queue, which it has until it is answered.
-
-        # Raises
-
-        `Overloaded` when there is none, `TimeoutError` after `timeout` seconds.
+        A request's place in the queue, which it has until it is answered. Raises `HTTPException`:
+        503 when there is none, 504 when time is over.
         """
-        if self._requests >= self._settings.max_queue:
-            raise Overloaded
+        limit, seconds = self._settings.max_queue, self._settings.timeout
+        if self._requests >= limit:
+            raise HTTPException(
+                503, f"{limit} requests wait (`--max-queue`); try again.", {"retry-after": "1"}
+            )
         self._requests += 1
         self._metrics.queue.set(self._requests)
         try:
-            async with asyncio.timeout(self._settings.timeout):
+            async with asyncio.timeout(seconds):
                 yield
+        except TimeoutError:
+            raise HTTPException(
+                504, f"no answer within {seconds:g} seconds (`--timeout`)."
+            ) from None
         finally:
             self._requests -= 1
             self._metrics.queue.set(self._requests)

@@ -5,52 +5,69 @@ import json
 from collections import Counter
 from typing import Any, Iterable
 
-from fastapi import HTTPException, Request
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
 
 MAX_DEPTH = 64
 """How deep lists and objects may be nested; JSON's own code gives up somewhere above."""
 
 
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+def check_head(headers: Headers, limit: int) -> None:
     """
-    The bytes of the body; no more of them are read than `limit` permits, in `timeout` seconds.
-
-    # Raises
-
-    `HTTPException`: 408, 413 or 415.
+    Raises `HTTPException` for a body that is announced as too large (413), or as no JSON (415).
     """
-    _check_content_type(request)
-    too_large = HTTPException(
-        413,
-        f"the body has more than {limit} bytes (`--max-body-bytes`).",
-        {"connection": "close"},
-    )
-    if int(request.headers.get("content-length", 0)) > limit:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(timeout):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
-    except TimeoutError:
-        raise HTTPException(
-            408, f"the body was not there after {timeout:g} seconds.", {"connection": "close"}
-        ) from None
-    return bytes(body)
-
-
-def _check_content_type(request: Request) -> None:
-    given = request.headers.get("content-type", "")
+    if int(headers.get("content-length", 0)) > limit:
+        raise _too_large(limit)
+    given = headers.get("content-type", "")
     name = given.partition(";")[0].strip().lower()
     if name in ("", "application/json") or name.endswith("+json"):
         return
-    # `curl -d` says so unless told otherwise. A web page may send such a form to any server, and a
-    # browser then says where the page is from.
-    if name == "application/x-www-form-urlencoded" and "origin" not in request.headers:
-        return
-    raise HTTPException(415, f"content-type: expected application/json, got {given!r}.")
+    # `curl -d` says so unless told otherwise. A web page may send such a form to any server, but
+    # then the browser says where the page is from.
+    if name != "application/x-www-form-urlencoded" or "origin" in headers:
+        raise HTTPException(415, f"content-type: expected application/json, got {given!r}.")
+
+
+def limited(receive: Receive, limit: int, seconds: float) -> Receive:
+    """
+    An ASGI `receive` that reads no more than `limit` bytes of a body, and for no longer than so
+    many seconds; then it raises `HTTPException` 413 or 408.
+    """
+    size, complete = 0, False
+    deadline = asyncio.get_running_loop().time() + seconds
+
+    async def receive_part() -> Message:
+        nonlocal size, complete
+        try:
+            async with asyncio.timeout_at(None if complete else deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(
+                408, f"the body was not there after {seconds:g} seconds.", {"connection": "close"}
+            ) from None
+        if not complete and message["type"] == "http.disconnect":
+            raise client_gone()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_part
+
+
+def client_gone() -> HTTPException:
+    # The status is nginx's for it, which only `/metrics` shows.
+    return HTTPException(499, "the client hung up.")
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(
+        413,
+        f"the body has more than the {limit} bytes of `--max-body-bytes`.",
+        {"connection": "close"},
+    )
 
 
 def parse_body(body: bytes) -> Any:

@@ -1,16 +1,21 @@
-"""What every request passes: the token, the metrics, and an answer to what nobody expected."""
+"""What every request passes: the token, the limits of its body, the metrics, and an answer to
+what nobody expected."""
 
 import hmac
 import logging
 import time
 import uuid
 from traceback import format_tb
-from typing import Optional
+from typing import Any, Optional
 
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bert_classification.serving.answer import Answer
+from bert_classification.serving.body import check_head, limited
 from bert_classification.serving.metrics import Metrics
+from bert_classification.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -21,8 +26,11 @@ class Gate:
     `authorization: Bearer ...`; the pages, which hold no secret, do not.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, token: Optional[str] = None) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, metrics: Metrics, token: Optional[str] = None
+    ) -> None:
         self._app = app
+        self._settings = settings
         self._metrics = metrics
         self._expected = None if token is None else f"Bearer {token}".encode()
 
@@ -37,31 +45,44 @@ class Gate:
             await send(message)
 
         try:
-            app = self._app if self._lets_in(scope) else _NOT_LET_IN
-            await app(scope, receive, noted)
+            await self._pass(scope, receive, noted)
         except Exception as error:
             sentence = fault(error)
-            if status:
-                return
-            await Answer({"error": sentence}, 500)(scope, receive, noted)
+            # Nothing can be said any more of an answer that broke off.
+            if not status:
+                await Answer({"error": sentence}, 500)(scope, receive, noted)
         finally:
             # Paths that nobody serves are as many as a client likes.
             route = getattr(scope.get("route"), "path", "none")
             self._metrics.requests.labels(route, status).inc()
             self._metrics.latency.labels(route).observe(time.perf_counter() - started)
 
-    def _lets_in(self, scope: Scope) -> bool:
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit, seconds = self._settings.max_body_bytes, self._settings.timeout
+        try:
+            self._check_token(scope)
+            if scope["method"] == "POST":
+                check_head(Headers(scope=scope), limit)
+        except HTTPException as error:
+            await refusal(None, error)(scope, receive, send)
+        else:
+            await self._app(scope, limited(receive, limit, seconds), send)
+
+    def _check_token(self, scope: Scope) -> None:
         if self._expected is None or (scope["method"] == "GET" and scope["path"] != "/metrics"):
-            return True
-        given = dict(scope["headers"]).get(b"authorization", b"")
-        return hmac.compare_digest(given, self._expected)
+            return
+        given = Headers(scope=scope).get("authorization", "")
+        if not hmac.compare_digest(given.encode("latin-1"), self._expected):
+            raise HTTPException(
+                401,
+                "expected the header `authorization: Bearer ...` with this server's token.",
+                {"www-authenticate": "Bearer"},
+            )
 
 
-_NOT_LET_IN = Answer(
-    {"error": "expected the header `authorization: Bearer ...` with this server's token."},
-    401,
-    {"www-authenticate": "Bearer"},
-)
+def refusal(_: Any, error: Any) -> Answer:
+    """The answer to a request that raised `HTTPException`."""
+    return Answer({"error": error.detail}, error.status_code, error.headers)
 
 
 def fault(error: Exception) -> str:

@@ -2,19 +2,19 @@
 
 import asyncio
 import logging
-from typing import Any, Awaitable, Callable, Optional, TypeVar, Union
+from typing import Any, Awaitable, Callable, Optional, TypeVar, Union, cast
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
-from fastapi import HTTPException, Request
-from starlette.requests import ClientDisconnect
+from fastapi import Request
+from starlette.exceptions import HTTPException
 
 from bert_classification.prediction import BertPredictor
 from bert_classification.records import RecordError
 from bert_classification.serving.answer import Answer
 from bert_classification.serving.batching import ModelThread, word_pieces
-from bert_classification.serving.body import parse_body, read_body
+from bert_classification.serving.body import client_gone, parse_body
 from bert_classification.serving.gate import fault
 from bert_classification.serving.settings import Settings
 
@@ -38,16 +38,6 @@ class Predictions:
         self._model = model
         self._settings = settings
         self._log_inputs = log_inputs
-        self.example_answer: Optional[JsonDict] = None
-
-    async def warm_up(self) -> None:
-        """Runs the predictor's example once; predictors of other packages have none."""
-        example = getattr(self._predictor, "example", {})
-        try:
-            run = self._predictor.predict_json
-            self.example_answer = await self._model.call(run, example) if example else {}
-        except Exception as error:
-            fault(error)
 
     async def predict(self, request: Request) -> Answer:
         ((record, outcome),) = await self._outcomes(request, _one_record)
@@ -61,8 +51,7 @@ class Predictions:
         return Answer([self._output(*each) for each in outcomes])
 
     async def _outcomes(self, request: Request, check: Check) -> list[tuple[Any, Outcome]]:
-        settings = self._settings
-        body = await read_body(request, settings.max_body_bytes, settings.timeout)
+        body = await request.body()
         if self._log_inputs:
             logger.info("%s %r", request.url.path, body)
         async with self._model.place():
@@ -109,13 +98,11 @@ class Predictions:
         return values
 
     def _output(self, record: Any, outcome: Outcome) -> JsonDict:
-        if isinstance(outcome, RecordError):
-            outcome = {"error": str(outcome)}
-        elif isinstance(outcome, Exception):
+        if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             outcome = {"error": fault(outcome)}
-        if not isinstance(self._predictor, BertPredictor):
-            return outcome
-        return {**self._predictor.carried(record), **outcome}
+        if isinstance(self._predictor, BertPredictor):
+            return self._predictor.output(record, outcome)
+        return cast(JsonDict, outcome)
 
 
 def _one_record(value: Any) -> list[Any]:
@@ -125,16 +112,14 @@ def _one_record(value: Any) -> list[Any]:
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """
-    What `work` gives; it is cancelled when the client hangs up, which raises `ClientDisconnect`.
-    """
+    """What `work` gives; it is cancelled when the client hangs up."""
     task = asyncio.ensure_future(work)
     # The body is read; the only message that can follow says that the client is gone.
     gone = asyncio.ensure_future(request.receive())
     try:
         await asyncio.wait([task, gone], return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ClientDisconnect
+            raise client_gone()
         return task.result()
     finally:
         task.cancel()
