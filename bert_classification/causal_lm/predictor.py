@@ -45,7 +45,7 @@ class BertForCausalLMPredictor(BertPredictor):
         for output in self._model.stream(ids, prompt):
             readable = self._readable(prompt.text, output)
             if "logprob" in output:
-                yield {**self._carried(inputs), **readable}
+                yield self.output(inputs, readable)
             else:
                 yield {"continuation": readable["continuation"]}
 

@@ -1,23 +1,24 @@
 """The page of `allennlp serve`, one for each task, and what it asks the server for."""
 
-import json
-import logging
-import uuid
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, AsyncIterator, Awaitable, Callable, Optional, Sequence
+from typing import Any, AsyncIterator, Awaitable, Callable, Iterator, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from bert_classification.prediction import BertPredictor
-from bert_classification.records import RecordError, expect_object
+from bert_classification.records import RecordError
+from bert_classification.serving.answer import Answer
+from bert_classification.serving.body import parse_body
+from bert_classification.serving.gate import fault
+from bert_classification.serving.predictions import one_record
 from bert_classification.serving.saliency import word_importance
-
-logger = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
@@ -69,12 +70,12 @@ def add_pages(
         A directory with an `index.html` in the place of our page; other files of it are served
         under their names.
     """
-    about = describe(predictor, title, field_names)
+    about = about_page(predictor, title, field_names)
 
     @app.get("/about")
-    async def get_about() -> JsonDict:
+    async def get_about() -> Answer:
         """What is served: the task, an example, its labels, and what the server can do with it."""
-        return about
+        return Answer(about)
 
     if about["saliency"]:
         add_saliency(app, predictor, run)
@@ -91,7 +92,7 @@ def add_pages(
     app.mount("/static", OwnFiles(directory=STATIC))
 
 
-def describe(predictor: Predictor, title: str, field_names: Sequence[str] = ()) -> JsonDict:
+def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> JsonDict:
     """The answer of `GET /about`."""
     about = {
         "title": title,
@@ -115,59 +116,55 @@ def describe(predictor: Predictor, title: str, field_names: Sequence[str] = ()) 
 
 
 def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
-    @app.post("/saliency")
-    async def saliency(request: Request) -> list[JsonDict]:
+    @app.post("/saliency", openapi_extra=taking(predictor.example))
+    async def saliency(request: Request) -> Answer:
         """How much each word of a record counts for the answer."""
-        record = await read_record(request)
-        try:
-            return await run(word_importance, predictor, record)
-        except RecordError as error:
-            raise HTTPException(422, str(error)) from error
+        (record,) = one_record(parse_body(await request.body()))
+        with refusing_records():
+            return Answer(await run(word_importance, predictor, record))
 
 
 def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
-    @app.post("/stream", response_class=StreamingResponse)
+    @app.post("/stream", response_class=StreamingResponse, openapi_extra=taking(predictor.example))
     async def stream(request: Request) -> StreamingResponse:
         """
         A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
         far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
         goes away stops it.
         """
-        outputs = predictor.stream_json(await read_record(request))
-        try:
+        (record,) = one_record(parse_body(await request.body()))
+        outputs = predictor.stream_json(record)
+        with refusing_records():
             first = await run(next, outputs, None)
-        except RecordError as error:
-            raise HTTPException(422, str(error)) from error
         lines = json_lines(first, outputs, run)
         return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
-async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[str]:
+def taking(example: JsonDict) -> JsonDict:
+    """What OpenAPI says of a request that brings a record."""
+    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@contextmanager
+def refusing_records() -> Iterator[None]:
+    try:
+        yield
+    except RecordError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[bytes]:
     """The output and those that follow it, a line each; other requests come in between."""
     try:
         while output is not None:
-            yield json.dumps(output) + "\n"
+            yield line(output)
             output = await run(next, outputs, None)
     except HTTPException as error:
-        yield json.dumps({"error": error.detail}) + "\n"
-    except Exception:
-        number = uuid.uuid4().hex
-        logger.exception("error %s: a continuation broke off", number)
-        message = f"the continuation broke off; the server's log has the cause as error {number}"
-        yield json.dumps({"error": message}) + "\n"
+        yield line({"error": error.detail})
+    except Exception as error:
+        yield line({"error": fault(error)})
 
 
-async def read_record(request: Request) -> JsonDict:
-    """
-    The record in a request.
-
-    # Raises
-
-    `HTTPException` 400 when it is not JSON, 422 when it is not an object.
-    """
-    try:
-        return expect_object(json.loads(await request.body()), "the body")
-    except RecordError as error:
-        raise HTTPException(422, str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise HTTPException(400, f"the body is not valid JSON: {error}") from error
+def line(output: JsonDict) -> bytes:
+    return bytes(Answer(output).body) + b"\n"

@@ -10,7 +10,11 @@ from allennlp.data.fields import ListField
 from allennlp.interpret.saliency_interpreters import IntegratedGradient
 
 from bert_classification.prediction import BertPredictor
+from bert_classification.records import RecordError
 from bert_classification.text_field import WordPieceField
+
+MAX_PIECES = 2048
+"""Gradients keep everything that was computed of every word piece."""
 
 
 class Segment(NamedTuple):
@@ -42,10 +46,15 @@ def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict
 
     # Raises
 
-    `RecordError` when the record is not what the task expects.
+    `RecordError` when the record is not what the task expects, or too long.
     """
     example = predictor._dataset_reader.parse(record, "the record", labelled=False)
     rows = _rows(predictor._json_to_instance(record)["tokens"])
+    if (pieces := sum(map(len, rows))) > MAX_PIECES:
+        raise RecordError(
+            f"the record has {pieces} word pieces in all; word importance is told of up to "
+            f"{MAX_PIECES}. Shorten it."
+        )
     segments = [list(_segments(key, getattr(example, key))) for key in predictor.segment_keys]
     scores: dict[Word, float] = defaultdict(float)
     for number, (row, shares) in enumerate(zip(rows, _shares(predictor, record, rows))):
@@ -59,8 +68,8 @@ def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict
     return [_readable(word, score / total) for word, score in scores.items()]
 
 
-def _rows(tokens: Any) -> list[WordPieceField]:
-    return tokens.field_list if isinstance(tokens, ListField) else [tokens]
+def _rows(tokens: Any) -> list[Any]:
+    return list(tokens.field_list) if isinstance(tokens, ListField) else [tokens]
 
 
 def _segments(key: str, texts: Any) -> Iterator[Segment]:
@@ -94,8 +103,10 @@ def _words(
     for in_row, in_text, length in matched.get_matching_blocks():
         of_pieces[in_text : in_text + length] = shares[in_row : in_row + length]
     for piece, word in enumerate(encoding.word_ids):
-        place = encoding.offsets[piece] if word is None else encoding.word_to_chars(word)
-        yield Word(segment, *place), float(of_pieces[piece])
+        # A special piece that stands in the text belongs to no word.
+        place = None if word is None else encoding.word_to_chars(word)
+        start, end = place or encoding.offsets[piece]
+        yield Word(segment, start, end), float(of_pieces[piece])
 
 
 def _readable(word: Word, score: float) -> JsonDict:
