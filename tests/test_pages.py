@@ -3,12 +3,13 @@ The page's files, word importance, and continuations as they are written, over l
 """
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 import torch
-from allennlp.data import Vocabulary
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance, Vocabulary
 from allennlp.predictors import Predictor
 
 from bert_classification import (
@@ -61,10 +62,14 @@ class TestFiles:
         assert httpx.get(f"{url}/about").json()["title"] == "Our model"
 
 
+class OfAnotherPackage(Predictor):
+    def _json_to_instance(self, json_dict: JsonDict) -> Instance:
+        return cast(Any, self._dataset_reader).text_to_instance(json_dict["sentence"])
+
+
 def test_a_predictor_of_another_package(archives, serve) -> None:
     ours = archives["classification"]
-    predictor = Predictor.by_name("text_classifier")(ours._model, ours._dataset_reader)
-    url = serve(predictor, field_names=["sentence"])
+    url = serve(OfAnotherPackage(ours._model, ours._dataset_reader), field_names=["sentence"])
     about = httpx.get(f"{url}/about").json()
     assert (about["task"], about["fields"]) == (None, ["sentence"])
     answer = httpx.post(f"{url}/predict", json={"sentence": "The soup was cold."}).json()

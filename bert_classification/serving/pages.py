@@ -18,7 +18,7 @@ from bert_classification.serving.answer import Answer
 from bert_classification.serving.body import parse_body
 from bert_classification.serving.gate import fault
 from bert_classification.serving.predictions import one_record
-from bert_classification.serving.saliency import word_importance
+from bert_classification.serving.saliency import can_tell_importance, word_importance
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
@@ -105,14 +105,20 @@ def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> 
     }
     if isinstance(predictor, BertPredictor):
         about.update(
-            task=predictor._model.default_predictor.removeprefix("bert_for_"),
+            task=task_of(predictor),
             example=predictor.example,
             fields=list(predictor.input_keys),
             labels=list(predictor.labels),
-            saliency=bool(predictor.segment_keys),
+            saliency=can_tell_importance(predictor),
             stream=hasattr(predictor, "stream_json"),
         )
     return about
+
+
+def task_of(predictor: BertPredictor) -> Optional[str]:
+    """The task that there is a page for, by the name of the model."""
+    name = (predictor._model.default_predictor or "").removeprefix("bert_for_")
+    return name if (STATIC / "tasks" / f"{name}.js").exists() else None
 
 
 def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:

@@ -33,6 +33,11 @@ class Word(NamedTuple):
     end: int
 
 
+def can_tell_importance(predictor: BertPredictor) -> bool:
+    """Whether the task has labels, and BERT reads all texts as one row, without padding."""
+    return bool(predictor.segment_keys) and not any(predictor._model._internals)
+
+
 def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict]:
     """
     The words of a record's texts with their share of the answer, by integrated gradients

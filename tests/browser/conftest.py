@@ -1,4 +1,4 @@
-"""A headless Chromium, and a server for each task: the command `allennlp serve`, as a user runs it."""
+"""A headless Chromium, and `allennlp serve` for each task, as a user runs it."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Iterator
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
 from tests.conftest import ROOT
+from tests.test_package import TASKS
 
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
@@ -43,43 +44,35 @@ def browser() -> Iterator[webdriver.Chrome]:
     browser.quit()
 
 
+@pytest.fixture(scope="session", params=TASKS)
+def task(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def url_of(request, archive_of, tmp_path_factory) -> Iterator[Callable[[str], str]]:
-    """The address of a task's server; each is started once."""
+def url(request, task, archive_of, tmp_path_factory) -> Iterator[str]:
+    """The address of the task's server; pytest runs the tests of a task one after the other."""
     given = request.config.getoption("--archives")
-    servers: dict[str, tuple[str, subprocess.Popen]] = {}
-
-    def url(task: str) -> str:
-        if task not in servers:
-            archive = Path(given).resolve() / f"{task}.tar.gz" if given else archive_of(task)
-            servers[task] = start_server(archive, tmp_path_factory.mktemp(f"serve-{task}"))
-        return servers[task][0]
-
-    yield url
-    for _, process in servers.values():
-        process.terminate()
-    for _, process in servers.values():
-        assert process.wait(timeout=20) == 0
-
-
-def start_server(archive: Path, directory: Path) -> tuple[str, subprocess.Popen]:
+    archive = Path(given).resolve() / f"{task}.tar.gz" if given else archive_of(task)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command: list[Any] = [sys.executable, "-m", "allennlp", "serve", "--archive-path", archive]
     command += ["--port", str(port), "--include-package", "bert_classification"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = (directory / "log").open("w")
-    process = subprocess.Popen(command, cwd=directory, env=environment, stderr=log)
-    url = f"http://127.0.0.1:{port}/"
-    while not is_ready(url):
-        assert process.poll() is None, (directory / "log").read_text()
+    log = tmp_path_factory.mktemp(f"serve-{task}") / "log"
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, cwd=log.parent, env=environment, stderr=stderr)
+    while not is_ready(f"http://127.0.0.1:{port}/ready"):
+        assert process.poll() is None, log.read_text()
         time.sleep(0.1)
-    return url, process
+    yield f"http://127.0.0.1:{port}/"
+    process.terminate()
+    assert process.wait(timeout=60) == 0
 
 
 def is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}ready").status_code == 200
+        return httpx.get(url).status_code == 200
     except httpx.ConnectError:
         return False

@@ -14,12 +14,10 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.test_every_task import RECORDS, WITH_LABELS
-from tests.test_package import TASKS
 
 MARKUP = "<img src=x onerror=alert(1)>"
-# What a task may be asked by its form, in other words than its example.
+# Records for the forms, in other words than the examples.
 TYPED = {**RECORDS, "token_classification": {"text": "Anna 😀 lives in Oslo"}}
-TYPED = {task: {key: TYPED[task][key] for key in TYPED[task]} for task in TASKS}
 SIZES = {"light": 900, "dark": 900, "narrow": 360, "wide": 1400}
 
 
@@ -62,7 +60,7 @@ class Page:
     def type(self, control: WebElement, text: str) -> None:
         control.send_keys(Keys.CONTROL, "a")
         # A driver cannot type characters beyond the first plane.
-        self.browser.execute_cdp_cmd("Input.insertText", {"text": text or " "})
+        self.browser.execute_cdp_cmd("Input.insertText", {"text": text})
 
     def submit(self, control: WebElement) -> None:
         control.send_keys(Keys.CONTROL, Keys.ENTER)
@@ -83,17 +81,24 @@ class Page:
 
     def picture(self, name: str, path: Path) -> None:
         self.look(name)
+        self.browser.execute_script("document.activeElement.blur()")
         height = self.browser.execute_script("return document.documentElement.scrollHeight")
         self.resize(SIZES[name], height)
         self.browser.save_screenshot(path)
 
 
 @pytest.fixture
-def page(task, browser, url_of) -> Iterator[Page]:
-    yield Page(browser, url_of(task))
+def page(browser, url) -> Iterator[Page]:
+    yield Page(browser, url)
     # The browser itself notes each answer that is an error.
     noted = [entry["message"] for entry in browser.get_log("browser")]
     assert not [message for message in noted if "status of 422" not in message]
+
+
+def with_markup(value: Any) -> Any:
+    if isinstance(value, list):
+        return [with_markup(each) for each in value]
+    return f"{MARKUP} {value}" if isinstance(value, str) else value
 
 
 def shown(page: Page, task: str, record: dict[str, Any], answer: dict[str, Any]) -> bool:
@@ -108,7 +113,10 @@ def shown(page: Page, task: str, record: dict[str, Any], answer: dict[str, Any])
         marks = [(each["text"] + each["type"]) for each in answer["entities"]]
         return page.texts("mark.entity") == marks and page.texts(".legend li") != []
     if task == "question_answering":
-        return page.texts("mark.answer") == [answer["answer"]] == [headline] and first == [headline]
+        marks = [answer["answer"]] if answer["answer"] else []
+        return page.texts("mark.answer") == marks and first == [headline] == (
+            marks or ["No answer"]
+        )
     if task == "causal_lm":
         return page.texts("mark.written") == [answer["continuation"]]
     follows = first == ["The second text follows"] if "is_next" == answer.get("label") else True
@@ -121,7 +129,6 @@ def shown(page: Page, task: str, record: dict[str, Any], answer: dict[str, Any])
     ]
 
 
-@pytest.mark.parametrize("task", TASKS)
 class TestEveryTask:
     def test_shows_its_example_and_is_accessible_in_every_look(self, task, page, pictures) -> None:
         example = httpx.get(f"{page.url}about").json()["example"]
@@ -131,7 +138,9 @@ class TestEveryTask:
             WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
             assert "What counts most" in page.texts("#importance-view")[0]
         for look in SIZES:
-            page.picture(look, pictures / (f"{task}.png" if look == "light" else f"{task}-{look}.png"))
+            page.picture(
+                look, pictures / (f"{task}.png" if look == "light" else f"{task}-{look}.png")
+            )
             width = page.browser.execute_script("return document.documentElement.scrollWidth")
             assert width == SIZES[look]
             found = Axe().run(page.browser)["violations"]
@@ -150,21 +159,21 @@ class TestEveryTask:
         assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == TYPED[task]
 
     def test_a_bad_input_gets_a_sentence_and_stays(self, task, page) -> None:
-        first = page("#fields textarea")[0]
-        page.type(first, "")
+        page.fill(TYPED[task])
+        first, *others = page("#fields textarea, .list input")
+        rest = [each.get_property("value") for each in others]
+        page.type(first, " ")
         page.submit(first)
         (error,) = page("#error[role=alert]")
-        assert re.fullmatch(r"The text is empty\.|[A-Z].+: the text is empty\.", error.text.replace("`", "")) or error.text
+        key = first.get_attribute("id").removeprefix("field-")
+        assert error.text == f"{key}: the text is empty."
+        assert [each.get_property("value") for each in others] == rest
         page.fill(TYPED[task])
         page.submit(first)
-        assert error.text == "" and page("#view > *")
+        assert error.text == "" and shown(page, task, TYPED[task], page.answer())
 
     def test_markup_stays_text(self, task, page) -> None:
-        record = {
-            key: [f"{each} {MARKUP}" for each in value] if isinstance(value, list) else f"{MARKUP} {value}"
-            for key, value in TYPED[task].items()
-            if key != "max_new_tokens"
-        }
+        record = {key: with_markup(value) for key, value in TYPED[task].items()}
         page.fill(record)
         page.submit(page("#fields textarea")[0])
         assert page("#view > *") and not page("img, [onerror]")
@@ -174,3 +183,29 @@ class TestEveryTask:
             page("#importance-switch")[0].send_keys(Keys.SPACE)
             WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
             assert not page("img, [onerror]") and MARKUP in page.texts(".shaded")[0]
+
+
+@pytest.mark.parametrize("task", ["question_answering"], indirect=True)
+def test_another_answer_is_shown_in_its_place(page) -> None:
+    answer = page.answer()["n_best"][1]
+    page(".bars button")[1].send_keys(Keys.ENTER)
+    assert page.texts("mark.answer") == [answer["answer"]]
+    context = page("#field-context")[0].get_property("value")
+    assert page.texts("#view .passage")[0] == context
+
+
+@pytest.mark.parametrize("task", ["causal_lm"], indirect=True)
+def test_options_of_chance(page) -> None:
+    temperature, seed = (page(f"#field-{key}")[0] for key in ("temperature", "seed"))
+    assert not temperature.is_enabled() and not seed.is_enabled()
+    page("#field-do_sample")[0].send_keys(Keys.SPACE)
+    page.type(temperature, "high")
+    page.submit(temperature)
+    assert page.texts("#error")[0].startswith("temperature: expected a number from 0.01 to 100")
+    page.type(temperature, "1.5")
+    page.type(seed, "3")
+    page.submit(seed)
+    example = httpx.get(f"{page.url}about").json()["example"]
+    record = {**example, "do_sample": True, "temperature": 1.5, "seed": 3}
+    expected = httpx.post(f"{page.url}predict", json=record).json()
+    assert page.texts("mark.written") == [expected["continuation"]]

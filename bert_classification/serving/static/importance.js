@@ -2,6 +2,8 @@
 import { element, marked, passage, percent } from "./elements.js";
 
 const SAID = 3;
+// What counts less than this, in comparison with the most, is not shaded.
+const SEEN = 0.1;
 
 /** The texts of a record with their words: `{key, choice, start, end, text, score}` each. */
 export function importance(words, record) {
@@ -22,10 +24,12 @@ function shade(text, words, most) {
     words.map(({ start, end, score }) => ({
       start,
       end,
-      node: (part) => element("span", { class: "word", title: percent(score), "--share": score / most }, part),
+      node: (part) => element("span", { class: "word", title: percent(score), "--share": seen(score / most) }, part),
     })),
   );
 }
+
+const seen = (share) => (share < SEEN ? 0 : share);
 
 function said(words) {
   const best = [...words].sort((one, other) => other.score - one.score).slice(0, SAID);
