@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from allennlp.predictors import Predictor
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException
 
 from bert_classification.serving.answer import Answer
 from bert_classification.serving.batching import ModelThread
-from bert_classification.serving.description import add_docs, describe
+from bert_classification.serving.description import REFUSALS, add_docs, describe
 from bert_classification.serving.gate import Gate, refusal
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.predictions import Predictions
@@ -62,10 +63,28 @@ def make_app(
     # Predictors of other packages have no example.
     example = getattr(predictor, "example", None)
     one, several = describe(predictor, model.warm_up(example) if example else None)
-    app.post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
-    app.post("/predict_batch", summary="A list of records.", openapi_extra=several)(
+    post = partial(app.post, responses=REFUSALS)
+    post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
+    post("/predict_batch", summary="A list of records.", openapi_extra=several)(
         predictions.predict_batch
     )
+
+    add_probes(app, metrics)
+    add_docs(app)
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives in the model's thread, beside the batches and within the limits."""
+        async with model.place():
+            return await model.call(function, *args)
+
+    # The pages take `run`, `title` and `field_names`.
+    if static_dir is not None:
+        app.mount("/", StaticFiles(directory=static_dir, html=True))
+    return app
+
+
+def add_probes(app: FastAPI, metrics: Metrics) -> None:
+    """What orchestrators and Prometheus ask for."""
 
     @app.get("/health", summary="The server is alive.")
     async def health() -> Answer:
@@ -78,15 +97,3 @@ def make_app(
     @app.get("/metrics", summary="Figures for Prometheus.", response_class=PlainTextResponse)
     async def figures() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    add_docs(app)
-
-    async def run(function: Callable[..., Any], *args: Any) -> Any:
-        """What a function gives in the model's thread, beside the batches and within the limits."""
-        async with model.place():
-            return await model.call(function, *args)
-
-    # The pages take `run`, `title` and `field_names`.
-    if static_dir is not None:
-        app.mount("/", StaticFiles(directory=static_dir, html=True))
-    return app
