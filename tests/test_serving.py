@@ -94,14 +94,17 @@ def servers(archive_of, tmp_path_factory) -> Iterator[dict[str, Server]]:
         "causal_lm": Server(
             archive_of("causal_lm"),
             directories[1],
-            *("--max-queue", "2"),
+            *("--max-queue", "2", "--root-path", "/here"),
             BERT_CLASSIFICATION_TOKEN=TOKEN,
         ),
     }
-    for server in started.values():
-        server.wait_until(server.is_ready)
-    yield started
-    assert [server.stop() for server in started.values()] == [0, 0]
+    try:
+        for server in started.values():
+            server.wait_until(server.is_ready)
+        yield started
+    finally:
+        codes = [server.stop() for server in started.values()]
+    assert codes == [0, 0]
 
 
 @pytest.fixture
@@ -281,6 +284,10 @@ def test_token(loaded) -> None:
         assert answer.status_code == 401 and "token" in answer.json()["error"]
     assert httpx.get(f"{url}/metrics").status_code == 401
     assert httpx.get(f"{url}/health").json() == {"status": "ok"}
+
+
+def test_the_description_names_the_path_before_a_proxy(loaded) -> None:
+    assert loaded.client.get("/openapi.json").json()["servers"] == [{"url": "/here"}]
 
 
 def test_over_the_queue_is_refused_at_once(loaded) -> None:

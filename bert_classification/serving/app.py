@@ -28,7 +28,6 @@ def make_app(
     title: str = "AllenNLP",
     field_names: Sequence[str] = (),
     static_dir: Optional[str] = None,
-    root_path: str = "",
     cors_origins: Sequence[str] = (),
     token: Optional[str] = None,
     log_inputs: bool = False,
@@ -47,9 +46,7 @@ def make_app(
         yield
         running.cancel()
 
-    app = FastAPI(
-        title=title, lifespan=lifespan, root_path=root_path, docs_url=None, redoc_url=None
-    )
+    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, settings=settings, metrics=metrics, token=token)
     if cors_origins:
         app.add_middleware(
