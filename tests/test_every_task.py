@@ -1,6 +1,7 @@
 """What holds for every task: served over HTTP, opened for study, trained in part."""
 
 import json
+import shlex
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import allennlp
+from tests.conftest import ROOT, allennlp
 from tests.test_package import TASKS
 
 RECORDS: dict[str, dict[str, Any]] = {
@@ -124,3 +125,12 @@ def test_word_importance(task, archive_of, serve) -> None:
         text = texts[word["key"]]
         text = text[word["choice"]] if "choice" in word else text
         assert text[word["start"] : word["end"]] == word["text"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_readme_asks_the_server_of_each_task(task, archive_of) -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    (line,) = [each for each in lines if each.startswith("curl") and each.endswith(f"# {task}")]
+    record = json.loads(shlex.split(line, comments=True)[-1])
+    output = Predictor.from_path(archive_of(task)).predict_json(record)
+    assert EXPECTED[task] <= set(output)

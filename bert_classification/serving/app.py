@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from allennlp.predictors import Predictor
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from bert_classification.serving.answer import Answer
 from bert_classification.serving.batching import ModelThread
-from bert_classification.serving.description import add_docs, describe
+from bert_classification.serving.description import REFUSALS, add_docs, describe
 from bert_classification.serving.gate import Gate, refusal
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.pages import add_pages
@@ -27,7 +28,6 @@ def make_app(
     title: str = "AllenNLP",
     field_names: Sequence[str] = (),
     static_dir: Optional[str] = None,
-    root_path: str = "",
     cors_origins: Sequence[str] = (),
     token: Optional[str] = None,
     log_inputs: bool = False,
@@ -46,9 +46,7 @@ def make_app(
         yield
         running.cancel()
 
-    app = FastAPI(
-        title=title, lifespan=lifespan, root_path=root_path, docs_url=None, redoc_url=None
-    )
+    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(Gate, settings=settings, metrics=metrics, token=token)
     if cors_origins:
         app.add_middleware(
@@ -62,10 +60,26 @@ def make_app(
     # Predictors of other packages have no example.
     example = getattr(predictor, "example", None)
     one, several = describe(predictor, model.warm_up(example) if example else None)
-    app.post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
-    app.post("/predict_batch", summary="A list of records.", openapi_extra=several)(
+    post = partial(app.post, responses=REFUSALS)
+    post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
+    post("/predict_batch", summary="A list of records.", openapi_extra=several)(
         predictions.predict_batch
     )
+
+    add_probes(app, metrics)
+    add_docs(app)
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives in the model's thread, beside the batches and within the limits."""
+        async with model.place():
+            return await model.call(function, *args)
+
+    add_pages(app, predictor, run, title, field_names, static_dir)
+    return app
+
+
+def add_probes(app: FastAPI, metrics: Metrics) -> None:
+    """What orchestrators and Prometheus ask for."""
 
     @app.get("/health", summary="The server is alive.")
     async def health() -> Answer:
@@ -78,13 +92,3 @@ def make_app(
     @app.get("/metrics", summary="Figures for Prometheus.", response_class=PlainTextResponse)
     async def figures() -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
-
-    add_docs(app)
-
-    async def run(function: Callable[..., Any], *args: Any) -> Any:
-        """What a function gives in the model's thread, beside the batches and within the limits."""
-        async with model.place():
-            return await model.call(function, *args)
-
-    add_pages(app, predictor, run, title, field_names, static_dir)
-    return app

@@ -95,13 +95,12 @@ class ModelThread:
         while True:
             await self._wait_for(1)
             await self._wait_for(before, self._settings.max_wait_ms / 1000)
-            batch = self._next_batch()
-            before = len(batch)
-            results = await loop.run_in_executor(
-                self._thread, self._execute, [work.task for work in batch]
-            )
-            for work, result in zip(batch, results):
-                _settle(work.future, result)
+            if batch := self._next_batch():
+                before = len(batch)
+                tasks = [work.task for work in batch]
+                results = await loop.run_in_executor(self._thread, self._execute, tasks)
+                for work, result in zip(batch, results):
+                    _settle(work.future, result)
 
     async def _wait_for(self, count: int, seconds: Optional[float] = None) -> None:
         try:
@@ -128,10 +127,10 @@ class ModelThread:
     def _execute(self, tasks: list[Any]) -> list[Any]:
         """A result or an exception for each; after a failure of several each is tried alone."""
         try:
-            if tasks and isinstance(tasks[0], partial):
+            if isinstance(tasks[0], partial):
                 return [tasks[0]()]
             self._count(tasks)
-            return self._predictor.predict_batch_instance(tasks) if tasks else []
+            return self._predictor.predict_batch_instance(tasks)
         except Exception as error:
             if len(tasks) == 1:
                 return [error]

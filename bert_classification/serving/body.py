@@ -110,9 +110,9 @@ def _refuse_constant(name: str) -> Any:
 
 def _check_depth(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [inner for outer in level for inner in _inside(outer)]
-    if level:
+    if any(isinstance(inner, (dict, list)) for inner in level):
         raise _too_deep()
 
 

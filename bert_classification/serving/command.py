@@ -91,7 +91,6 @@ def serve(args: argparse.Namespace) -> None:
         args.title,
         args.field_names,
         args.static_dir,
-        args.root_path,
         args.cors_origins,
         args.token,
         args.log_inputs,
@@ -100,4 +99,11 @@ def serve(args: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
     # By default uvicorn closes the log files that are open.
-    uvicorn.run(app, host=args.host, port=args.port, log_config=None, access_log=False)
+    uvicorn.run(
+        app,
+        host=args.host,
+        port=args.port,
+        root_path=args.root_path,
+        log_config=None,
+        access_log=False,
+    )

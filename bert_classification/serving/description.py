@@ -3,7 +3,7 @@
 import json
 import shlex
 from html import escape
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
@@ -14,17 +14,21 @@ from bert_classification.prediction import BertPredictor
 
 ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
-REFUSALS = {
-    400: "No JSON, or no record.",
-    401: "The server's token is missing.",
-    408: "The body did not come in time.",
-    413: "The body is too large, or has too many records.",
-    415: "The content type is not application/json.",
-    422: "A key is missing, or its value is not what the task expects.",
-    500: "The server failed; the id is in its log.",
-    503: "Too many requests; `retry-after` says when to try again.",
-    504: "No answer in time.",
+REFUSALS: dict[Union[int, str], dict[str, Any]] = {
+    status: {"description": sentence, "content": {"application/json": {"schema": ERROR}}}
+    for status, sentence in {
+        400: "No JSON, or no record.",
+        401: "The server's token is missing.",
+        408: "The body did not come in time.",
+        413: "The body is too large, or has too many records.",
+        415: "The content type is not application/json.",
+        422: "A key is missing, or its value is not what the task expects.",
+        500: "The server failed; the id is in its log.",
+        503: "Too many requests; `retry-after` says when to try again.",
+        504: "No answer in time.",
+    }.items()
 }
+"""What every route that runs the model may answer beside its 200."""
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -87,25 +91,11 @@ def schema_of(value: Any) -> JsonDict:
 
 
 def _operation(request: JsonDict, example: Any, answer: JsonDict, answer_example: Any) -> JsonDict:
-    refusals = {
-        str(status): {
-            "description": sentence,
-            "content": {"application/json": {"schema": ERROR}},
-        }
-        for status, sentence in REFUSALS.items()
-    }
+    asked = {"application/json": {"schema": request, "example": example}}
+    answered = {"application/json": {"schema": answer, "example": answer_example}}
     return {
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": request, "example": example}},
-        },
-        "responses": {
-            "200": {
-                "description": "The prediction.",
-                "content": {"application/json": {"schema": answer, "example": answer_example}},
-            },
-            **refusals,
-        },
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": {"description": "The prediction.", "content": answered}},
     }
 
 
@@ -145,7 +135,7 @@ def _render_operation(url: str, path: str, method: str, operation: JsonDict) -> 
     for status, answer in operation.get("responses", {}).items():
         parts += [f"<p><b>{escape(status)}</b> {escape(answer['description'])}</p>"]
         if shown := _content(answer).get("example"):
-            parts += _block("", _pretty(shown))
+            parts += [f"<pre>{escape(_pretty(shown))}</pre>"]
     return "\n".join(parts)
 
 

@@ -69,7 +69,8 @@ class Gate:
             await self._app(scope, limited(receive, limit, seconds), send)
 
     def _check_token(self, scope: Scope) -> None:
-        if self._expected is None or (scope["method"] == "GET" and scope["path"] != "/metrics"):
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if self._expected is None or (scope["method"] == "GET" and path != "/metrics"):
             return
         given = Headers(scope=scope).get("authorization", "")
         if not hmac.compare_digest(given.encode("latin-1"), self._expected):

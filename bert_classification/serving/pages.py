@@ -16,6 +16,7 @@ from bert_classification.prediction import BertPredictor
 from bert_classification.records import RecordError
 from bert_classification.serving.answer import Answer
 from bert_classification.serving.body import parse_body
+from bert_classification.serving.description import REFUSALS
 from bert_classification.serving.gate import fault
 from bert_classification.serving.predictions import one_record
 from bert_classification.serving.saliency import can_tell_importance, word_importance
@@ -122,7 +123,7 @@ def task_of(predictor: BertPredictor) -> Optional[str]:
 
 
 def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
-    @app.post("/saliency", openapi_extra=taking(predictor.example))
+    @app.post("/saliency", responses=REFUSALS, openapi_extra=taking(predictor.example))
     async def saliency(request: Request) -> Answer:
         """How much each word of a record counts for the answer."""
         (record,) = one_record(parse_body(await request.body()))
@@ -131,7 +132,12 @@ def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
 
 
 def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
-    @app.post("/stream", response_class=StreamingResponse, openapi_extra=taking(predictor.example))
+    @app.post(
+        "/stream",
+        response_class=StreamingResponse,
+        responses=REFUSALS,
+        openapi_extra=taking(predictor.example),
+    )
     async def stream(request: Request) -> StreamingResponse:
         """
         A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
@@ -143,7 +149,9 @@ def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
         with refusing_records():
             first = await run(next, outputs, None)
         lines = json_lines(first, outputs, run)
-        return StreamingResponse(lines, media_type="application/x-ndjson")
+        # Or nginx would keep the lines until there are many.
+        headers = {"X-Accel-Buffering": "no"}
+        return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
 
 
 def taking(example: JsonDict) -> JsonDict:

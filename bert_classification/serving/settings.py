@@ -21,7 +21,7 @@ class Settings:
     `ConfigurationError`, which names the option.
     """
 
-    max_batch_tokens: int = _option(4096, "word pieces that are run together")
+    max_batch_tokens: int = _option(2048, "word pieces that are run together")
     max_wait_ms: float = _option(
         5.0, "milliseconds that a batch waits, when the one before it was larger"
     )
