@@ -21,7 +21,13 @@ class BertForCausalLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", *KEYS)
-    example = {"text": "In spring the river", "max_new_tokens": 40}
+    example = {
+        "text": "In the beginning",
+        "max_new_tokens": 40,
+        "do_sample": True,
+        "temperature": 0.7,
+        "seed": 1,
+    }
 
     def predict_instance(self, instance: Instance) -> JsonDict:
         return self.predict_batch_instance([instance])[0]

@@ -66,6 +66,9 @@ class Page:
         control.send_keys(Keys.CONTROL, Keys.ENTER)
         self.wait()
 
+    def example(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}about").json()["example"]
+
     def answer(self) -> dict[str, Any]:
         return json.loads(self.texts("#json")[0])
 
@@ -101,7 +104,7 @@ def with_markup(value: Any) -> Any:
     return f"{MARKUP} {value}" if isinstance(value, str) else value
 
 
-def shown(page: Page, task: str, record: dict[str, Any], answer: dict[str, Any]) -> bool:
+def shown(page: Page, task: str, answer: dict[str, Any]) -> bool:
     """Whether the page shows an answer as its task is shown."""
     headline = page.texts("#headline")[0]
     names = page.texts(".bars .name")
@@ -131,8 +134,7 @@ def shown(page: Page, task: str, record: dict[str, Any], answer: dict[str, Any])
 
 class TestEveryTask:
     def test_shows_its_example_and_is_accessible_in_every_look(self, task, page, pictures) -> None:
-        example = httpx.get(f"{page.url}about").json()["example"]
-        assert shown(page, task, example, page.answer())
+        assert shown(page, task, page.answer())
         if task in WITH_LABELS:
             page("#importance-switch")[0].send_keys(Keys.SPACE)
             WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
@@ -147,16 +149,17 @@ class TestEveryTask:
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
     def test_type_submit_and_read(self, task, page) -> None:
+        record = {**page.example(), **TYPED[task]}
         page.fill(TYPED[task])
         page.submit(page("#fields textarea")[0])
         answer = page.answer()
-        expected = httpx.post(f"{page.url}predict", json=TYPED[task]).json()
+        expected = httpx.post(f"{page.url}predict", json=record).json()
         assert set(answer) == set(expected)
         assert answer.get("label") == expected.get("label")
         assert answer.get("text") == expected.get("text")
-        assert shown(page, task, TYPED[task], answer)
+        assert shown(page, task, answer)
         curl = page.texts("#curl")[0]
-        assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == TYPED[task]
+        assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == record
 
     def test_a_bad_input_gets_a_sentence_and_stays(self, task, page) -> None:
         page.fill(TYPED[task])
@@ -170,7 +173,7 @@ class TestEveryTask:
         assert [each.get_property("value") for each in others] == rest
         page.fill(TYPED[task])
         page.submit(first)
-        assert error.text == "" and shown(page, task, TYPED[task], page.answer())
+        assert error.text == "" and shown(page, task, page.answer())
 
     def test_markup_stays_text(self, task, page) -> None:
         record = {key: with_markup(value) for key, value in TYPED[task].items()}
@@ -196,16 +199,18 @@ def test_another_answer_is_shown_in_its_place(page) -> None:
 
 @pytest.mark.parametrize("task", ["causal_lm"], indirect=True)
 def test_options_of_chance(page) -> None:
-    temperature, seed = (page(f"#field-{key}")[0] for key in ("temperature", "seed"))
+    chance, temperature, seed = (
+        page(f"#field-{key}")[0] for key in ("do_sample", "temperature", "seed")
+    )
+    chance.send_keys(Keys.SPACE)
     assert not temperature.is_enabled() and not seed.is_enabled()
-    page("#field-do_sample")[0].send_keys(Keys.SPACE)
+    chance.send_keys(Keys.SPACE)
     page.type(temperature, "high")
     page.submit(temperature)
     assert page.texts("#error")[0].startswith("temperature: expected a number from 0.01 to 100")
     page.type(temperature, "1.5")
     page.type(seed, "3")
     page.submit(seed)
-    example = httpx.get(f"{page.url}about").json()["example"]
-    record = {**example, "do_sample": True, "temperature": 1.5, "seed": 3}
+    record = {**page.example(), "temperature": 1.5, "seed": 3}
     expected = httpx.post(f"{page.url}predict", json=record).json()
     assert page.texts("mark.written") == [expected["continuation"]]

@@ -24,7 +24,7 @@ export function headline({ logprob, continuation }) {
 export function view({ continuation, logprob, perplexity }, { text }) {
   const streaming = logprob === undefined;
   const surprise = perplexity === undefined ? "" : `, perplexity ${perplexity.toFixed(1)}`;
-  const log = streaming ? [] : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2)}${surprise}`)];
+  const log = streaming ? [] : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2).replace("-", "−")}${surprise}`)];
   if (continuation === undefined) return [passage(text), ...log];
   const mark = element("mark", { class: streaming ? "written streaming" : "written" }, continuation);
   return [passage(text, mark), ...log];

@@ -10,7 +10,7 @@ export const fields = () => [
 ];
 
 export function headline({ label, labels, score, probs }) {
-  if (score !== undefined) return `Score: ${score.toFixed(2)}`;
+  if (score !== undefined) return `Score: ${score.toFixed(2).replace("-", "−")}`;
   if (labels) return labels.length ? labels.join(", ") : "None of the labels";
   return `${label}, ${percent(Math.max(...probs))}`;
 }
