@@ -13,4 +13,6 @@ class BertForMaskedLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", "targets", "top_k")
-    example = {"text": "After dinner we washed the [MASK] and went for a walk by the [MASK]."}
+    example = {
+        "text": "She was born in New [MASK] and wrote her first [MASK] at the age of twelve."
+    }
