@@ -17,8 +17,8 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
     example = {
-        "text": "It had been snowing since early morning.",
-        "text_pair": "By noon the road to the village was closed.",
+        "text": "The bread was still warm.",
+        "text_pair": "She cut two thick slices of it and looked for the butter.",
     }
     segment_keys = ("text", "text_pair")
     labels = LABELS

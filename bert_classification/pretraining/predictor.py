@@ -17,7 +17,7 @@ class BertForPreTrainingPredictor(BertPredictor):
     input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
     gold_key = "label"
     example = {
-        "text": "She opened the [MASK] and looked out.",
-        "text_pair": "The garden was white with [MASK].",
+        "text": "She was born in New [MASK].",
+        "text_pair": "At the age of twelve she wrote her first [MASK].",
     }
     labels = LABELS
