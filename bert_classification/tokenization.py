@@ -16,7 +16,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
 from bert_classification import archived_bert, archives
-from bert_classification.checkpoint import read_config
+from bert_classification.bert_config import read_config
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class WordPieces:
         self._config = read_config(directory)
         self.max_positions = self._config.max_position_embeddings
         self.max_pieces = self._checked_length(max_pieces)
-        self.pretrained = _load_tokenizer(directory)
+        self.pretrained = load_tokenizer(directory)
         self._tokenizer = FastTokenizer.from_str(self.pretrained.backend_tokenizer.to_str())
         # Checkpoints of sentence encoders keep a truncation and a padding in their tokenizer.json.
         self._tokenizer.no_truncation()
@@ -173,7 +173,7 @@ def pieces_of_model(
 
 
 @lru_cache(maxsize=8)
-def _load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             name, trust_remote_code=False, **_guessed_casing(name)

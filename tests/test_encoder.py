@@ -131,11 +131,6 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match="129 word pieces.*128 positions"):
             encode(bert, *random_batch([129]))
 
-    @pytest.mark.parametrize("tokens", [["a text"], "a text", {"other": {}}, torch.ones(2, 3)])
-    def test_something_that_is_no_text_field(self, bert, tokens) -> None:
-        with pytest.raises(ConfigurationError, match="token indexer `bert-pretrained`"):
-            encode_field(bert, tokens, "bert")
-
     @pytest.mark.parametrize("trainable", [3, -1, "all"])
     def test_trainable_that_is_no_number_of_layers(self, bert, trainable) -> None:
         with pytest.raises(ConfigurationError, match="`trainable`"):
