@@ -58,7 +58,7 @@ def _misfit(tokens: Any, index: str) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, Tensor):
-        return f"{(*value.shape,)}"
+        return f"Tensor {(*value.shape,)}"
     return f"{type(value).__name__} {str(value)[:40]}"
 
 
@@ -90,8 +90,9 @@ def check_run(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: 
     """
     if getattr(bert, "_is_replica", False):
         raise ConfigurationError(
-            "The model runs in torch.nn.DataParallel, which loses the metrics of all devices but "
-            'one. For several GPUs write `"distributed": {"cuda_devices": [0, 1]}` into the config.'
+            "The model runs in torch.nn.DataParallel, where each GPU has a loss of its own and all "
+            "count into the same metrics at once. For several GPUs write "
+            '`"distributed": {"cuda_devices": [0, 1]}` into the config.'
         )
     if bert.training and torch.is_grad_enabled() and bert.dtype is torch.float16:
         raise ConfigurationError(

@@ -121,9 +121,7 @@ class WordPieces:
             )
 
     def _checked_casing(self, do_lowercase: Optional[bool]) -> bool:
-        lowercases = self._tokenizer.normalizer is not None and (
-            self._tokenizer.normalizer.normalize_str("A") == "a"
-        )
+        lowercases = _lowercases(self._tokenizer)
         if do_lowercase is not None and do_lowercase != lowercases:
             kind = (
                 "an uncased model: its tokenizer lowercases"
@@ -182,7 +180,34 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         raise ConfigurationError(f"{name} has no tokenizer that can be read: {error}") from error
     if not tokenizer.is_fast:
         raise ConfigurationError(f"{name} has no fast tokenizer; save one as tokenizer.json.")
+    _compare_casing(name, tokenizer)
     return tokenizer
+
+
+def _lowercases(tokenizer: FastTokenizer) -> bool:
+    normalizer = tokenizer.normalizer
+    return normalizer is not None and normalizer.normalize_str("A") == "a"
+
+
+def _compare_casing(name: str, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Warns of a tokenizer whose casing cannot be that of its vocabulary."""
+    pieces = [piece for piece in tokenizer.get_vocab() if piece[0] != "["]
+    capitals = [piece for piece in pieces if piece != piece.lower()]
+    lowercases = _lowercases(tokenizer.backend_tokenizer)
+    # A few may stand in the vocabulary of an uncased BERT.
+    if lowercases and len(capitals) > len(pieces) / 100:
+        logger.warning(
+            "%s: the tokenizer lowercases, but %d of its word pieces have capitals (%s): a cased "
+            "BERT. Set `do_lower_case` to false in its tokenizer_config.json.",
+            *(name, len(capitals), capitals[0]),
+        )
+    if pieces and not lowercases and not capitals:
+        logger.warning(
+            "%s: the tokenizer keeps capitals, but none of its word pieces has one, and words with "
+            "a capital become [UNK]: an uncased BERT. Set `do_lower_case` to true in its "
+            "tokenizer_config.json.",
+            name,
+        )
 
 
 def _guessed_casing(name: str) -> dict:
