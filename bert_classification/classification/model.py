@@ -15,8 +15,9 @@ from bert_classification.classification.problem_types import (
     log_odds,
     make_problem,
 )
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
 from bert_classification.label_field import label_counts
+from bert_classification.model_inputs import refuse_unknown_arguments
 
 
 @Model.register("bert_for_classification")
