@@ -1,6 +1,7 @@
 """What holds for every task: served over HTTP, opened for study, trained in part."""
 
 import json
+import shlex
 import socket
 import threading
 from typing import Any, Iterator
@@ -14,7 +15,7 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.serving.app import make_app
-from tests.conftest import allennlp
+from tests.conftest import ROOT, allennlp
 from tests.test_package import TASKS
 
 RECORDS: dict[str, dict[str, Any]] = {
@@ -131,3 +132,12 @@ def test_saliency(task, name, archive_of) -> None:
     )
     (importance,) = result["instance_1"].values()
     assert len(importance) > 4 and sum(importance) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_readme_asks_the_server_of_each_task(task, archive_of) -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    (line,) = [each for each in lines if each.startswith("curl") and each.endswith(f"# {task}")]
+    record = json.loads(shlex.split(line, comments=True)[-1])
+    output = Predictor.from_path(archive_of(task)).predict_json(record)
+    assert EXPECTED[task] <= set(output)
