@@ -69,7 +69,7 @@ def refuse_unknown_arguments(unknown: Mapping[str, Any], gold: str = "label") ->
     """
     if "labels" in unknown:
         raise ConfigurationError(
-            f"`forward` got `labels`, the word of transformers; here it is `{gold}`: "
+            f"`forward` got `labels`; in AllenNLP the argument is `{gold}`: "
             f"`model(tokens=..., {gold}=...)`, and a reader's field has the same name."
         )
     if unknown:
