@@ -6,7 +6,7 @@ INSTALLED := .venv/installed
 
 CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 
-.PHONY: demo serve test test-browser check format clean
+.PHONY: demo serve test test-browser check benchmark format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -30,6 +30,10 @@ check: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+benchmark: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'
+	$(BIN)/python -m benchmarks $(OPTIONS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

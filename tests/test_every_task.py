@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from allennlp.common import Params
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
@@ -49,6 +50,18 @@ def test_serve(task, archive_of, serve) -> None:
     batch = httpx.post(f"{url}/predict_batch", json=[record, {"id": 8}, "text"]).json()
     assert ["error" in output for output in batch] == [False, True, True]
     assert batch[1]["id"] == 8
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_evaluate_writes_predictions_as_json(task, archive_of, tmp_path) -> None:
+    data = Params.from_file(f"training_config/{task}.jsonnet")["validation_data_path"]
+    output = tmp_path / "predictions"
+    allennlp("evaluate", archive_of(task), data, "--predictions-output-file", output)
+    lines = output.read_text(encoding="utf-8").splitlines()
+    batches = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    # What the predictor alone adds is not there: it has the texts.
+    readable = EXPECTED[task] & {"label", "probs", "logprob", "tags", "answer"} | {"loss"}
+    assert batches and all(readable <= set(batch) for batch in batches)
 
 
 @pytest.mark.parametrize("task", TASKS)
