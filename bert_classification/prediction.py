@@ -21,13 +21,26 @@ class BertPredictor(Predictor):
     A record that is not what the task expects gets the output `{"error": ...}`; the others are not
     touched. Keys of the input that are not the task's are carried into the output, and the gold
     value of a labelled record as `gold`.
+
+    example : `JsonDict`
+        A record that shows what the task does.
+    segment_keys : `Tuple[str, ...]`
+        The attributes of the reader's example that hold the first and the second text which BERT
+        reads, where word importance can be told; of a list, BERT reads each one in its own row.
     """
 
     input_keys: tuple[str, ...] = ()
     gold_key: str = ""
+    example: JsonDict = {}
+    segment_keys: tuple[str, ...] = ()
 
     _dataset_reader: BertReader
     _model: Any
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The labels that the task knows, in the order of `probs`; none where it has none."""
+        return ()
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]

@@ -40,7 +40,7 @@ class Predictions:
         self._log_inputs = log_inputs
 
     async def predict(self, request: Request) -> Answer:
-        ((record, outcome),) = await self._outcomes(request, _one_record)
+        ((record, outcome),) = await self._outcomes(request, one_record)
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             raise outcome
         status = 422 if isinstance(outcome, RecordError) else 200
@@ -105,7 +105,7 @@ class Predictions:
         return cast(JsonDict, outcome)
 
 
-def _one_record(value: Any) -> list[Any]:
+def one_record(value: Any) -> list[Any]:
     if not isinstance(value, dict):
         raise HTTPException(400, "expected one record, a JSON object; /predict_batch takes a list.")
     return [value]
