@@ -21,9 +21,6 @@ class BertForCausalLMPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", *KEYS)
 
-    def predict_instance(self, instance: Instance) -> JsonDict:
-        return self.predict_batch_instance([instance])[0]
-
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
         return [self._readable(*pair) for pair in zip(instances, outputs)]
