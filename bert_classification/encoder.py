@@ -110,11 +110,11 @@ def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Ten
         position_ids=packing.positions.unsqueeze(0),
     )
     packed = bert.encoder(embedded, groups=packing.groups).last_hidden_state[0]
-    hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
-    hidden_states = hidden_states.index_copy(0, packing.places, packed)
     pooled = None
     if bert.pooler is not None:
         pooled = bert.pooler(packed[packing.starts].unsqueeze(1)).view(*shape[:-1], -1)
+    hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
+    hidden_states = hidden_states.index_copy(0, packing.places, packed)
     return Encoded(hidden_states.view(*shape, -1), pooled)
 
 
@@ -140,7 +140,7 @@ def _encode_padded(
         use_cache=False,
     )
     internals = {
-        name: torch.stack(output[name], dim=1).unflatten(0, rows)
+        name: torch.stack(output[name], dim=1).unflatten(0, rows).float()
         for name in ("hidden_states", "attentions")
         if output.get(name) is not None
     }

@@ -12,6 +12,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from bert_classification.precision import set_precision
 from bert_classification.reader import BertReader
 from bert_classification.records import RecordError, expect_object
 from bert_classification.text_field import pieces_of, token_batches
@@ -33,6 +34,9 @@ class BertPredictor(Predictor):
     token_budget : `int`, optional (default = `2048`)
         How many word pieces, of all windows and choices, run through BERT at once; records of like
         lengths run together. A single record that has more runs alone.
+    precision : `str`, optional (default = `float32`)
+        Or `bfloat16`, or `int8` on the CPU; see `precision.set_precision`. On the command line
+        `--predictor-args '{"precision": "int8"}'`.
     """
 
     input_keys: tuple[str, ...] = ()
@@ -47,11 +51,13 @@ class BertPredictor(Predictor):
         dataset_reader: DatasetReader,
         frozen: bool = True,
         token_budget: int = TOKEN_BUDGET,
+        precision: str = "float32",
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         if token_budget < 1:
             raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
         self._token_budget = token_budget
+        set_precision(self._model.bert, precision)
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]

@@ -25,7 +25,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     n_best, max_answer_length, handle_impossible_answer, null_score_diff_threshold : optional
         In place of the model's; on the command line for example
         `--predictor-args '{"null_score_diff_threshold": -1.5}'`.
-    token_budget : `int`, optional
+    token_budget, precision : optional
         See `BertPredictor`.
     """
 
