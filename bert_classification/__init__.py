@@ -24,6 +24,7 @@ from bert_classification import (
     predict_command,
     random_state,
     safetensors_command,
+    train_command,
 )
 from bert_classification.causal_lm import *
 from bert_classification.classification import *

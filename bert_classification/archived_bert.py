@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bert_classification import extraction
 from bert_classification.archives import MODEL, saved
-from bert_classification.weights import find_weights, read_weights
+from bert_classification.weights import check_size, find_weights, read_weights
 
 
 def opened(name: str, part: str) -> str:
@@ -41,10 +41,13 @@ def opened(name: str, part: str) -> str:
 
 def weights(name: str) -> Optional[dict[str, Tensor]]:
     """The weights in such an archive or directory; `None` for any other name."""
-    if opened(name, MODEL) == name:
+    directory = opened(name, MODEL)
+    if directory == name:
         return None
     with extraction.named(name):
-        return read_weights(find_weights(Path(_unpacked_if_file(name))))
+        state = read_weights(find_weights(Path(_unpacked_if_file(name))))
+        check_size(Path(directory), state)
+        return state
 
 
 def _unpacked_if_file(name: str) -> str:

@@ -1,68 +1,27 @@
-"""A BERT checkpoint: what it says of itself, and the reasons not to run it."""
+"""A BERT checkpoint, with the head of a task."""
 
 import logging
-import os
 from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, Optional, Sequence, TypeVar, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import AutoConfig, BertConfig, BertModel, BertPreTrainedModel
+from transformers import BertConfig, BertModel, BertPreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from bert_classification import archived_bert, archives
+from bert_classification.bert_config import read_config
 from bert_classification.checkpoint_labels import (
     arrange_rows,
     check_problem_type,
     label_settings,
     renew,
 )
+from bert_classification.checkpoint_pieces import check_same_pieces, cls_id
 
 logger = logging.getLogger(__name__)
 
 Head = TypeVar("Head", bound=BertPreTrainedModel)
-
-
-def read_config(name: str) -> BertConfig:
-    """
-    The configuration of a checkpoint.
-
-    # Parameters
-
-    name : `str`
-        A directory, or a name on the model hub.
-
-    # Raises
-
-    `ConfigurationError` when there is no such checkpoint, when it is not a BERT, or when its
-    position embeddings are not absolute: transformers 5 would run it as if they were, without a
-    word.
-    """
-    name = os.fspath(name)
-    if os.path.isabs(name) or name.startswith((".", "~")):
-        name = os.path.expanduser(name)
-        if not os.path.isdir(name):
-            raise ConfigurationError(f"There is no BERT in {name}: no such directory.")
-    try:
-        config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigurationError(
-            f"{name} is neither a directory with a BERT (config.json, weights, tokenizer) nor a "
-            f"name that the model hub or its local cache knows: {reason}"
-        ) from error
-    if config.model_type != "bert":
-        raise ConfigurationError(
-            f"{name} is a checkpoint of type {config.model_type!r}; bert_classification runs "
-            "`bert` only."
-        )
-    positions = getattr(config, "position_embedding_type", None) or "absolute"
-    if positions != "absolute":
-        raise ConfigurationError(
-            f"{name} has position embeddings of type {positions!r}; transformers 5 knows absolute "
-            "ones only."
-        )
-    return config
 
 
 def load_pretrained(
@@ -104,21 +63,26 @@ def load_pretrained(
     config = {**config, **(label_settings(labels) if labels is not None else {})}
     saved = archives.saved(archives.MODEL, serialization_dir)
     if saved is not None and archives.has_weights(serialization_dir):
-        return head_class(BertConfig.from_pretrained(saved, **config)), True
-    if isinstance(bert_model, BertModel):
-        model, with_head = (
-            head_class(BertConfig(**{**bert_model.config.to_dict(), **config})),
-            False,
-        )
-        if model.bert.pooler is None:
-            bert_model.pooler = None
-        model.bert = bert_model
-        model.tie_weights()
+        model, with_head = head_class(BertConfig.from_pretrained(saved, **config)), True
     else:
-        model, with_head = _read(head_class, bert_model, labels, fresh_head, config)
-    model.config.architectures = [head_class.__name__]
-    archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)
+        check_same_pieces(bert_model, serialization_dir)
+        if isinstance(bert_model, BertModel):
+            model, with_head = _around(head_class, bert_model, config), False
+        else:
+            model, with_head = _read(head_class, bert_model, labels, fresh_head, config)
+        model.config.architectures = [head_class.__name__]
+        archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)
+    model.bert.cls_id = cls_id(bert_model, serialization_dir)
     return model, with_head
+
+
+def _around(head_class: type[Head], bert: BertModel, config: Mapping[str, Any]) -> Head:
+    model = head_class(BertConfig(**{**bert.config.to_dict(), **config}))
+    if model.bert.pooler is None:
+        bert.pooler = None
+    model.bert = bert
+    model.float().tie_weights()
+    return model
 
 
 def _read(
@@ -174,10 +138,12 @@ def quiet_transformers() -> Iterator[None]:
     verbosity, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
-    yield
-    hf_logging.set_verbosity(verbosity)
-    if bars:
-        hf_logging.enable_progress_bar()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(verbosity)
+        if bars:
+            hf_logging.enable_progress_bar()
 
 
 def _check_encoder(name: str, missing_keys: Sequence[str]) -> None:

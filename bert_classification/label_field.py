@@ -98,5 +98,5 @@ def _check_known(labels: Sequence[Any], vocab: Vocabulary, namespace: str, place
         if label not in known:
             raise ConfigurationError(
                 f"{place}: label {label!r} is unknown; the model knows "
-                f"{', '.join(map(repr, known)) or 'no labels'}."
+                f"{', '.join(map(repr, known)) or 'no labels'}. A prediction needs no label."
             )

@@ -38,7 +38,7 @@ from allennlp.common.params import parse_overrides, remove_keys_from_params, wit
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 
-from bert_classification import weights
+from bert_classification import archives, weights
 from bert_classification.archive_config import TRUST, read_config, registered_names_only, strings
 from bert_classification.extraction import Refused, extract, named, require
 
@@ -178,6 +178,10 @@ def _load_model(config: Params, directory: str, weights_path: Path, cuda_device:
     model_class: Any = Model.by_name(model_type)
     if isinstance(model_class, type) and _overrides_load(model_class):
         return Model.load(config, directory, weights_path, cuda_device)
+    state = weights.read_weights(weights_path)
+    bert = archives.saved(archives.MODEL, directory)
+    if bert is not None:
+        weights.check_size(Path(bert), state)
     vocab = _load_vocabulary(config.get("vocabulary", Params({})), directory)
     model_params = config.get("model")
     # What they would initialize is loaded below.
@@ -185,7 +189,6 @@ def _load_model(config: Params, directory: str, weights_path: Path, cuda_device:
     model = Model.from_params(vocab=vocab, params=model_params, serialization_dir=directory)
     model = model.cuda(cuda_device) if cuda_device >= 0 else model.cpu()
     model.extend_embedder_vocab()
-    state = weights.read_weights(weights_path)
     weights.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model

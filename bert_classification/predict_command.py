@@ -63,6 +63,7 @@ class PredictManager(predict._PredictManager):
                 errors,
                 count,
             )
+        predictor._dataset_reader.report_truncation(self._input_file)
 
     def _lines(self) -> Iterator[Line]:
         if self._input_file == "-":

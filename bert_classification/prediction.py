@@ -3,7 +3,7 @@ What all our predictors share: records in, one output for each, and an error in 
 one.
 """
 
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -63,17 +63,11 @@ class BertPredictor(Predictor):
         return self.predict_batch_json([inputs])[0]
 
     def predict_batch_json(self, inputs: Sequence[JsonDict]) -> list[JsonDict]:
-        parsed = [self._parse(record) for record in inputs]
-        examples = [example for example in parsed if not isinstance(example, RecordError)]
-        built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
-        results = [each if isinstance(each, RecordError) else next(built) for each in parsed]
+        results = self.instances_or_errors(inputs)
         instances = [result for result in results if isinstance(result, Instance)]
         predictions = iter(self.predict_batch_instance(instances) if instances else [])
         return [
-            {
-                **self._carried(record),
-                **(next(predictions) if isinstance(result, Instance) else {"error": str(result)}),
-            }
+            self.output(record, next(predictions) if isinstance(result, Instance) else result)
             for record, result in zip(inputs, results)
         ]
 
@@ -89,6 +83,18 @@ class BertPredictor(Predictor):
             for number, output in zip(numbers, batch):
                 outputs[number] = output
         return outputs
+
+    def instances_or_errors(self, inputs: Sequence[JsonDict]) -> list[Union[Instance, RecordError]]:
+        """The instance of each record, or the reason why there is none; the model is not run."""
+        parsed = [self._parse(record) for record in inputs]
+        examples = [example for example in parsed if not isinstance(example, RecordError)]
+        built = iter(self._dataset_reader.instances_or_errors(examples) if examples else [])
+        return [each if isinstance(each, RecordError) else next(built) for each in parsed]
+
+    def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
+        """The output for a record, from its prediction or the reason why there is none."""
+        prediction = {"error": str(result)} if isinstance(result, Exception) else result
+        return {**self._carried(record), **prediction}
 
     def _parse(self, record: JsonDict) -> Any:
         """The example in a record, or the reason why there is none."""

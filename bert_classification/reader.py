@@ -139,10 +139,14 @@ class BertReader(DatasetReader):
                 if isinstance(instance, RecordError):
                     raise ConfigurationError(f"{record.place}: {instance}") from instance
                 yield instance
+        self.report_truncation(file_path)
+
+    def report_truncation(self, path: str) -> None:
+        """Says how many of the texts of a file were cut, if any."""
         if self.truncation.cut:
             logger.warning(
                 "%s: %s. `max_pieces` of the token indexer (%d) governs it.",
-                file_path,
+                path,
                 self.truncation,
                 self.pieces.max_pieces,
             )
@@ -278,7 +282,11 @@ def get_number(values: Mapping[str, Any]) -> float:
 
 def _get_gold(values: Mapping[str, Any]) -> Any:
     if values.get("label") is None:
-        raise RecordError("no key `label`; training and evaluation need it.")
+        raise RecordError(
+            f"no key `label`, which training and evaluation need; the record has "
+            f"{', '.join(f'`{name}`' for name in values) or 'no keys'}. For another name set "
+            '`dataset_reader.columns`, such as `{"label": "labels"}`.'
+        )
     return values["label"]
 
 

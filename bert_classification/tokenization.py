@@ -16,7 +16,7 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerFast
 
 from bert_classification import archived_bert, archives
-from bert_classification.checkpoint import read_config
+from bert_classification.bert_config import read_config
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class WordPieces:
         self._config = read_config(directory)
         self.max_positions = self._config.max_position_embeddings
         self.max_pieces = self._checked_length(max_pieces)
-        self.pretrained = _load_tokenizer(directory)
+        self.pretrained = load_tokenizer(directory)
         self._tokenizer = FastTokenizer.from_str(self.pretrained.backend_tokenizer.to_str())
         # Checkpoints of sentence encoders keep a truncation and a padding in their tokenizer.json.
         self._tokenizer.no_truncation()
@@ -121,9 +121,7 @@ class WordPieces:
             )
 
     def _checked_casing(self, do_lowercase: Optional[bool]) -> bool:
-        lowercases = self._tokenizer.normalizer is not None and (
-            self._tokenizer.normalizer.normalize_str("A") == "a"
-        )
+        lowercases = _lowercases(self._tokenizer)
         if do_lowercase is not None and do_lowercase != lowercases:
             kind = (
                 "an uncased model: its tokenizer lowercases"
@@ -173,7 +171,7 @@ def pieces_of_model(
 
 
 @lru_cache(maxsize=8)
-def _load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             name, trust_remote_code=False, **_guessed_casing(name)
@@ -182,7 +180,34 @@ def _load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         raise ConfigurationError(f"{name} has no tokenizer that can be read: {error}") from error
     if not tokenizer.is_fast:
         raise ConfigurationError(f"{name} has no fast tokenizer; save one as tokenizer.json.")
+    _compare_casing(name, tokenizer)
     return tokenizer
+
+
+def _lowercases(tokenizer: FastTokenizer) -> bool:
+    normalizer = tokenizer.normalizer
+    return normalizer is not None and normalizer.normalize_str("A") == "a"
+
+
+def _compare_casing(name: str, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Warns of a tokenizer whose casing cannot be that of its vocabulary."""
+    pieces = [piece for piece in tokenizer.get_vocab() if piece[0] != "["]
+    capitals = [piece for piece in pieces if piece != piece.lower()]
+    lowercases = _lowercases(tokenizer.backend_tokenizer)
+    # A few may stand in the vocabulary of an uncased BERT.
+    if lowercases and len(capitals) > len(pieces) / 100:
+        logger.warning(
+            "%s: the tokenizer lowercases, but %d of its word pieces have capitals (%s): a cased "
+            "BERT. Set `do_lower_case` to false in its tokenizer_config.json.",
+            *(name, len(capitals), capitals[0]),
+        )
+    if pieces and not lowercases and not capitals:
+        logger.warning(
+            "%s: the tokenizer keeps capitals, but none of its word pieces has one, and words with "
+            "a capital become [UNK]: an uncased BERT. Set `do_lower_case` to true in its "
+            "tokenizer_config.json.",
+            name,
+        )
 
 
 def _guessed_casing(name: str) -> dict:

@@ -1,5 +1,6 @@
 """Files of weights: read as tensors and nothing else, and compared with the model they are for."""
 
+import json
 import pickle
 import re
 import zipfile
@@ -19,6 +20,14 @@ NAMES = ("weights.safetensors", "weights.th", "best.th")
 
 State = dict[str, Tensor]
 
+SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "intermediate_size",
+    "vocab_size",
+    "max_position_embeddings",
+)
+
 
 def find_weights(directory: Path) -> Path:
     """The weights of an archive that was extracted, or of a directory of training."""
@@ -26,6 +35,20 @@ def find_weights(directory: Path) -> Path:
     if found is None:
         raise Refused(f"it has no weights; expected one of {', '.join(NAMES)}.")
     return found
+
+
+def check_size(bert: Path, state: State) -> None:
+    """Refuses the configuration of a BERT far larger than its weights, before it is built."""
+    try:
+        settings = json.loads((bert / "config.json").read_text(encoding="utf-8"))
+        width, layers, inner, *embedded = (abs(int(settings[key])) for key in SIZES)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"the configuration of its BERT is damaged ({error!r}).") from None
+    asked = width * (sum(embedded) + layers * (4 * width + 2 * inner))
+    given = sum(tensor.numel() for tensor in state.values())
+    # Closer ones are compared tensor by tensor, which says more.
+    if asked > 2 * given:
+        raise Refused(f"the configuration of its BERT is that of {asked} weights; it has {given}.")
 
 
 def read_weights(path: Path) -> State:

@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification import archived_bert
 from bert_classification.archives import MODEL
-from bert_classification.checkpoint import read_config
+from bert_classification.bert_config import read_config
 from bert_classification.tokenization import WordPieces
 from tests.conftest import BERT
 

@@ -110,6 +110,16 @@ class TestProblemTypes:
         assert torch.allclose(ours["logits"], output.logits, atol=1e-5)
         assert torch.allclose(ours["loss"], output.loss, atol=1e-5)
 
+    def test_fresh_layer_of_many_labels_starts_at_their_frequencies(self) -> None:
+        reader = make_reader(problem_type=MULTI)
+        labels = [["a"], ["a"], ["a"], ["b"]]
+        instances = [reader.text_to_instance("Some text.", label=one) for one in labels]
+        model = BertForClassification(
+            Vocabulary.from_instances(instances), BERT, problem_type=MULTI
+        )
+        assert model.classifier.bias.sigmoid().tolist() == pytest.approx([0.5, 0.25])
+        assert BertForClassification(model.vocab, BERT).classifier.bias.tolist() == [0, 0]
+
     @pytest.mark.parametrize(
         "problem_type, lines",
         [

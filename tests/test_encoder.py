@@ -1,9 +1,12 @@
 """The padding-free way through BERT against the padded one of transformers."""
 
+import shutil
+
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertModel
+from transformers import BertForSequenceClassification, BertModel
+from transformers.utils import logging
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import Encoded, encode, encode_field
@@ -131,23 +134,29 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match="129 word pieces.*128 positions"):
             encode(bert, *random_batch([129]))
 
-    @pytest.mark.parametrize("tokens", [["a text"], "a text", {"other": {}}, torch.ones(2, 3)])
-    def test_something_that_is_no_text_field(self, bert, tokens) -> None:
-        with pytest.raises(ConfigurationError, match="token indexer `bert-pretrained`"):
-            encode_field(bert, tokens, "bert")
-
     @pytest.mark.parametrize("trainable", [3, -1, "all"])
     def test_trainable_that_is_no_number_of_layers(self, bert, trainable) -> None:
         with pytest.raises(ConfigurationError, match="`trainable`"):
             set_trainable(bert, trainable)
 
 
-def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog) -> None:
-    from transformers import BertForSequenceClassification
-
-    BertForSequenceClassification.from_pretrained(BERT).half().save_pretrained(tmp_path)
+@pytest.mark.parametrize("max_shard_size", ["1GB", "20KB"])
+def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog, max_shard_size) -> None:
+    half = BertForSequenceClassification.from_pretrained(BERT).half()
+    half.save_pretrained(tmp_path, max_shard_size=max_shard_size)
+    assert len(list(tmp_path.glob("*.safetensors"))) > (max_shard_size == "20KB")
     model, with_head = load_pretrained(BertForSequenceClassification, str(tmp_path))
-    assert with_head and model.dtype is torch.float32
+    assert with_head and {weight.dtype for weight in model.parameters()} == {torch.float32}
+    for name, weight in model.state_dict().items():
+        assert torch.equal(weight, half.state_dict()[name].float())
     with caplog.at_level("INFO"):
         _, with_head = load_pretrained(BertForSequenceClassification, BERT)
     assert not with_head and "fresh classifier.bias, classifier.weight" in caplog.text
+
+
+def test_transformers_is_as_loud_as_before_when_loading_fails(tmp_path) -> None:
+    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
+    shutil.copy(f"{BERT}/config.json", tmp_path)
+    with pytest.raises(OSError, match="no file named"):
+        load_pretrained(BertForSequenceClassification, str(tmp_path))
+    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

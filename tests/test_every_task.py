@@ -1,6 +1,7 @@
 """What holds for every task: served over HTTP, opened for study, trained in part."""
 
 import json
+import shlex
 import socket
 import threading
 from typing import Any, Iterator
@@ -8,12 +9,13 @@ from typing import Any, Iterator
 import httpx
 import pytest
 import uvicorn
+from allennlp.common import Params
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.serving.app import make_app
-from tests.conftest import FIXTURES, allennlp, read_json_lines
+from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
 from tests.test_package import TASKS
 
 RECORDS: dict[str, dict[str, Any]] = {
@@ -98,6 +100,18 @@ def assert_close(value: Any, expected: Any) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
+def test_evaluate_writes_predictions_as_json(task, archive_of, tmp_path) -> None:
+    data = Params.from_file(f"training_config/{task}.jsonnet")["validation_data_path"]
+    output = tmp_path / "predictions"
+    allennlp("evaluate", archive_of(task), data, "--predictions-output-file", output)
+    lines = output.read_text(encoding="utf-8").splitlines()
+    batches = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    # What the predictor alone adds is not there: it has the texts.
+    readable = EXPECTED[task] & {"label", "probs", "logprob", "tags", "answer"} | {"loss"}
+    assert batches and all(readable <= set(batch) for batch in batches)
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_hidden_states_and_attentions_on_request(task, archive_of) -> None:
     wanted = {"model.output_hidden_states": True, "model.output_attentions": True}
     predictor = Predictor.from_path(archive_of(task), overrides=json.dumps(wanted))
@@ -142,3 +156,12 @@ def test_saliency(task, name, archive_of) -> None:
     )
     (importance,) = result["instance_1"].values()
     assert len(importance) > 4 and sum(importance) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_readme_asks_the_server_of_each_task(task, archive_of) -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    (line,) = [each for each in lines if each.startswith("curl") and each.endswith(f"# {task}")]
+    record = json.loads(shlex.split(line, comments=True)[-1])
+    output = Predictor.from_path(archive_of(task)).predict_json(record)
+    assert EXPECTED[task] <= set(output)

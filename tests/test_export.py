@@ -120,6 +120,18 @@ class TestTransformersPredictsTheSame:
         probs = [row["prob"] for row in ours["fills"][0]]
         assert [row["score"] for row in theirs] == close(probs)
 
+    def test_pretraining(self, exported, predictor_of) -> None:
+        directory, predictor = exported("pretraining"), predictor_of("pretraining")
+        mask_id = predictor._dataset_reader.pieces.mask_id
+        for record in records_of("pretraining")[:2]:
+            theirs = run(directory, record["text"], record["text_pair"])
+            tensors = tensors_of(predictor, [record])
+            ours = predictor._model.eval()(**tensors)
+            assert torch.allclose(theirs["seq_relationship_logits"], ours["logits"], atol=1e-4)
+            masks = tensors["tokens"]["bert"]["input_ids"] == mask_id
+            probs = theirs["prediction_logits"][masks].softmax(-1)
+            assert len(probs) and torch.allclose(probs, ours["fill_probs"][0], atol=1e-4)
+
     def test_causal_lm(self, exported, predictor_of, archive_of) -> None:
         directory, text = exported("causal_lm"), "The ferry left the"
         generate = pipeline("text-generation", str(directory))
@@ -199,22 +211,34 @@ def test_onnx_runtime_predicts_the_same(task, number, exported, predictor_of) ->
         assert real.any() and values[real] == close(expected[real])
 
 
-def test_the_exported_checkpoint_comes_back(exported, predictor_of, tmp_path) -> None:
+@pytest.mark.parametrize("task", TASKS)
+def test_the_exported_checkpoint_comes_back(task, exported, predictor_of, tmp_path) -> None:
     """checkpoint -> archive -> exported checkpoint -> archive, with a learning rate of 0."""
-    for task in ("classification", "token_classification"):
-        bert = str(exported(task))
-        overrides = {
-            "dataset_reader.token_indexers.bert.pretrained_model": bert,
-            "model.bert_model": bert,
-            "trainer.num_epochs": 1,
-            "trainer.optimizer.lr": 0.0,
-        }
-        config = ROOT / "training_config" / f"{task}.jsonnet"
-        allennlp("train", config, "-s", tmp_path / task, "-o", json.dumps(overrides))
-        again, record = Predictor.from_path(tmp_path / task), records_of(task)[0]
-        ours = predictor_of(task).predict_json(record)
-        for key, value in again.predict_json(record).items():
-            assert value == (close(ours[key]) if key in ("logits", "probs") else ours[key])
+    bert = str(exported(task))
+    overrides = {
+        "dataset_reader.token_indexers.bert.pretrained_model": bert,
+        "model.bert_model": bert,
+        "data_loader.batches_per_epoch": 1,
+        "trainer.num_epochs": 1,
+        "trainer.optimizer.lr": 0.0,
+    }
+    config = ROOT / "training_config" / f"{task}.jsonnet"
+    allennlp("train", config, "-s", tmp_path / "again", "-o", json.dumps(overrides))
+    again = Predictor.from_path(tmp_path / "again" / "model.tar.gz")
+    ours, theirs = (
+        each.predict_batch_json(records_of(task)) for each in (predictor_of(task), again)
+    )
+    assert_same(theirs, ours)
+
+
+def assert_same(values: Any, expected: Any) -> None:
+    """Compares JSON, numbers to 1e-4."""
+    if isinstance(expected, (dict, list)):
+        assert type(values) is type(expected) and len(values) == len(expected)
+        for key in expected if isinstance(expected, dict) else range(len(expected)):
+            assert_same(values[key], expected[key])
+    else:
+        assert values == (close(expected) if isinstance(expected, float) else expected)
 
 
 class TestCard:

@@ -197,6 +197,10 @@ class TestReader:
         with pytest.raises(ConfigurationError, match=f"{name}.*{message}"):
             list(reader.read(str(tmp_path / name)))
 
+    def test_columns_of_plain_text(self) -> None:
+        with pytest.raises(ConfigurationError, match="plain text has none"):
+            list(reader_with(columns={"text": 1}).read(TRAIN))
+
     def test_long_pairs_are_cut_and_counted(self, tmp_path: Path, caplog) -> None:
         path = write_lines(tmp_path / "long.jsonl", [PAIR, {**PAIR, "text": "rain " * 50}])
         instances = list(reader_with(indexer={"max_pieces": 20}).read(path))

@@ -282,6 +282,12 @@ class TestWeights:
         assert "do not fit BertForClassification" in sentence
         assert "the head of another task" in sentence
 
+    @pytest.mark.parametrize("key", ["hidden_size", "num_hidden_layers", "vocab_size"])
+    def test_a_bert_larger_than_its_weights(self, unpacked, key) -> None:
+        path = unpacked / "vocabulary" / ".bert" / "model" / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: 10**7}))
+        assert "its BERT is that of" in refusal(pack(unpacked))
+
     def test_fewer_layers(self, unpacked) -> None:
         def cut(state):
             for name in [name for name in state if ".layer.1." in name]:

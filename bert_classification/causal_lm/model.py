@@ -12,7 +12,8 @@ from transformers import BertLMHeadModel, BertModel, GenerationConfig
 from bert_classification.causal_lm.generation import Prompt, alike, continue_texts
 from bert_classification.causal_lm.perplexity import CorpusPerplexity
 from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode, encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode, encode_field
+from bert_classification.model_inputs import refuse_unknown_arguments
 
 PIECES_AT_ONCE = 2048
 """Over how many pieces the vocabulary's logits are computed in one go."""

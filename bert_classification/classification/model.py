@@ -10,11 +10,14 @@ from transformers import BertForSequenceClassification, BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.classification.problem_types import (
+    MultiLabel,
     PerLabel,
+    log_odds,
     make_problem,
 )
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
 from bert_classification.label_field import label_counts
+from bert_classification.model_inputs import refuse_unknown_arguments
 
 
 @Model.register("bert_for_classification")
@@ -111,7 +114,7 @@ class BertForClassification(Model):
         }
         counts = label_counts(vocab, label_namespace)
         self.problem = make_problem(problem_type, names, counts, options)
-        pretrained, _ = load_pretrained(
+        pretrained, with_head = load_pretrained(
             BertForSequenceClassification,
             bert_model,
             serialization_dir,
@@ -122,6 +125,8 @@ class BertForClassification(Model):
         self.bert = pretrained.bert
         self.dropout = torch.nn.Dropout(dropout)
         self.classifier = pretrained.classifier
+        if not with_head and isinstance(self.problem, MultiLabel) and counts:
+            self.classifier.bias.data.copy_(log_odds(counts))
         self._internals = (output_hidden_states, output_attentions)
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)

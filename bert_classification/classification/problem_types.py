@@ -239,6 +239,16 @@ def balanced(counts: Sequence[int]) -> Tensor:
     return total.sum() / (len(counts) * total.clamp(min=1))
 
 
+def log_odds(counts: Sequence[int]) -> Tensor:
+    """
+    Of each label, from its share in all the labels that were given, at most even. A final layer of
+    many labels that starts with these biases (Lin et al. 2017, section 3.3) need not learn first,
+    at the expense of the encoder, that most labels are absent.
+    """
+    shares = torch.tensor(counts, dtype=torch.float).clamp(min=1)
+    return (shares / shares.sum()).clamp(max=0.5).logit()
+
+
 def _best_thresholds(probs: numpy.ndarray, gold: numpy.ndarray, kind: str) -> numpy.ndarray:
     """The thresholds with the best F1, among 0.05, 0.1, ..., 0.95."""
     candidates = numpy.linspace(0.05, 0.95, 19)

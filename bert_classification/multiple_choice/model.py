@@ -11,7 +11,8 @@ from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
+from bert_classification.model_inputs import refuse_unknown_arguments
 from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
 
 

@@ -7,7 +7,7 @@ from allennlp.data.fields import LabelField
 from bert_classification.next_sentence import LABELS
 from bert_classification.next_sentence_prediction.pairs import read_pairs
 from bert_classification.reader import BertReader, get_label, get_text
-from bert_classification.records import FORMATS, Record, guess_format
+from bert_classification.records import Record
 
 
 class Example(NamedTuple):
@@ -24,8 +24,8 @@ class BertForNextSentencePredictionReader(BertReader):
     `not_next`, or 0 or 1 in the same order. Instances have the fields `tokens` and, when labelled,
     `label`.
 
-    The format `documents`, that of files which end in `.txt`, is plain text with one sentence a
-    line and blank lines between documents; see `pairs.read_pairs`.
+    The format `documents`, that of `.txt` and of every extension unknown, is plain text with one
+    sentence a line and blank lines between documents; see `pairs.read_pairs`.
 
     # Parameters
 
@@ -51,8 +51,7 @@ class BertForNextSentencePredictionReader(BertReader):
         self._skip_lone_sentences = skip_lone_sentences
 
     def records(self, path: str) -> Iterable[Record]:
-        formats = {**FORMATS, ".txt": "documents"}
-        if (self.format or guess_format(path, formats)) == "documents":
+        if self.is_plain(path, "documents"):
             return read_pairs(path, self.encoding, self._seed, self._skip_lone_sentences)
         return super().records(path)
 

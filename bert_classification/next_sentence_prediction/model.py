@@ -12,8 +12,9 @@ from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.checkpoint_labels import label_settings
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
 from bert_classification.metrics import CollectedMetric
+from bert_classification.model_inputs import refuse_unknown_arguments
 from bert_classification.next_sentence import IS_NEXT, LABELS
 
 

@@ -11,9 +11,10 @@ from transformers import BertForPreTraining as PretrainedHeads
 from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field, refuse_unknown_arguments, tensors_of
+from bert_classification.encoder import encode_field
 from bert_classification.fills import Query, best_fills, filled_texts
 from bert_classification.masking import IGNORED, Masking
+from bert_classification.model_inputs import refuse_unknown_arguments, tensors_of
 from bert_classification.next_sentence import LABELS
 from bert_classification.perplexity import PiecePerplexity
 from bert_classification.tokenization import pieces_of_model

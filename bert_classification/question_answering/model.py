@@ -10,7 +10,8 @@ from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
 from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
+from bert_classification.model_inputs import refuse_unknown_arguments
 from bert_classification.question_answering.dataset_reader import ANSWER_NAMESPACE, IMPOSSIBLE
 from bert_classification.question_answering.metric import SquadScores
 from bert_classification.question_answering.spans import best_spans, span_loss

@@ -1,58 +1,96 @@
 """The HTTP application of `allennlp serve`."""
 
-import json
-import threading
-from typing import Any, Callable
+import asyncio
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, AsyncIterator, Callable, Optional, Sequence
 
 from allennlp.predictors import Predictor
-from fastapi import FastAPI, HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException as AnyHTTPException
+from fastapi import FastAPI, Response
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.exceptions import HTTPException
+
+from bert_classification.serving.answer import Answer
+from bert_classification.serving.batching import ModelThread
+from bert_classification.serving.description import REFUSALS, add_docs, describe
+from bert_classification.serving.gate import Gate, refusal
+from bert_classification.serving.metrics import Metrics
+from bert_classification.serving.predictions import Predictions
+from bert_classification.serving.settings import Settings
 
 
-def make_app(predictor: Predictor, title: str = "AllenNLP") -> FastAPI:
+def make_app(
+    predictor: Predictor,
+    settings: Settings = Settings(),
+    title: str = "AllenNLP",
+    field_names: Sequence[str] = (),
+    static_dir: Optional[str] = None,
+    cors_origins: Sequence[str] = (),
+    token: Optional[str] = None,
+    log_inputs: bool = False,
+) -> FastAPI:
     """
-    `POST /predict` takes one record, `POST /predict_batch` a list, `GET /health` tells that the
-    server is alive. Every answer is JSON; a wrong request is answered by 4xx and `{"error": ...}`.
+    `POST /predict` takes one record, `POST /predict_batch` a list. Every answer is strictly valid
+    JSON; what is wrong with a request is answered by 4xx and `{"error": ...}`.
     """
-    app = FastAPI(title=title)
-    one_at_a_time = threading.Lock()
+    metrics = Metrics()
+    model = ModelThread(predictor, settings, metrics)
+    predictions = Predictions(predictor, model, settings, log_inputs)
 
-    def run(function: Callable[[Any], Any], records: Any) -> Any:
-        with one_at_a_time:
-            return function(records)
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(model.run())
+        yield
+        running.cancel()
 
-    @app.exception_handler(AnyHTTPException)
-    async def as_error(_: Request, error: AnyHTTPException) -> JSONResponse:
-        return JSONResponse({"error": error.detail}, error.status_code)
+    app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(Gate, settings=settings, metrics=metrics, token=token)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type"],
+        )
+    app.add_exception_handler(HTTPException, refusal)
 
-    @app.get("/health")
-    async def health() -> Any:
-        return {"status": "ok"}
+    # Predictors of other packages have no example.
+    example = getattr(predictor, "example", None)
+    one, several = describe(predictor, model.warm_up(example) if example else None)
+    post = partial(app.post, responses=REFUSALS)
+    post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
+    post("/predict_batch", summary="A list of records.", openapi_extra=several)(
+        predictions.predict_batch
+    )
 
-    @app.post("/predict")
-    async def predict(request: Request) -> Any:
-        record = await read_json(request)
-        if not isinstance(record, dict):
-            raise HTTPException(
-                400, "expected one record, a JSON object; /predict_batch takes a list"
-            )
-        output = await run_in_threadpool(run, predictor.predict_json, record)
-        return JSONResponse(output, 422 if "error" in output else 200)
+    add_probes(app, metrics)
+    add_docs(app)
 
-    @app.post("/predict_batch")
-    async def predict_batch(request: Request) -> Any:
-        records = await read_json(request)
-        if not isinstance(records, list):
-            raise HTTPException(400, "expected a list of records; /predict takes a single one")
-        return JSONResponse(await run_in_threadpool(run, predictor.predict_batch_json, records))
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        """What a function gives in the model's thread, beside the batches and within the limits."""
+        async with model.place():
+            return await model.call(function, *args)
 
+    # The pages take `run`, `title` and `field_names`.
+    if static_dir is not None:
+        app.mount("/", StaticFiles(directory=static_dir, html=True))
     return app
 
 
-async def read_json(request: Request) -> Any:
-    try:
-        return json.loads(await request.body())
-    except ValueError as error:
-        raise HTTPException(400, f"the body is not valid JSON: {error}") from error
+def add_probes(app: FastAPI, metrics: Metrics) -> None:
+    """What orchestrators and Prometheus ask for."""
+
+    @app.get("/health", summary="The server is alive.")
+    async def health() -> Answer:
+        return Answer({"status": "ok"})
+
+    @app.get("/ready", summary="The model is loaded and has run once.")
+    async def ready() -> Answer:
+        return Answer({"status": "ready"})
+
+    @app.get("/metrics", summary="Figures for Prometheus.", response_class=PlainTextResponse)
+    async def figures() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,17 +1,25 @@
 import argparse
+import json
 import logging
+import os
 import signal
 import sys
+from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import check_for_gpu
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
+from bert_classification.serving.settings import Settings
+
 logger = logging.getLogger(__name__)
 
+TOKEN = "BERT_CLASSIFICATION_TOKEN"
 
-@Subcommand.register("serve")
+
+# Where the old allennlp-server is installed, the command is this one all the same.
+@Subcommand.register("serve", exist_ok=True)
 class Serve(Subcommand):
     """`allennlp serve`: a trained model over HTTP, on FastAPI and uvicorn."""
 
@@ -21,26 +29,42 @@ class Serve(Subcommand):
             description="Serve a trained model over HTTP: POST /predict, POST /predict_batch.",
             help="Serve a trained model over HTTP.",
         )
-        subparser.add_argument(
-            "--archive-path", required=True, help="the archive of the trained model"
+        add = subparser.add_argument
+        add("--archive-path", required=True, help="the archive of the trained model")
+        add("--predictor", help="a registered predictor (default: the model's own)")
+        add("--predictor-args", type=json.loads, default={}, help="JSON of its arguments")
+        add("--weights-file", help="a weights file in the place of the archive's")
+        add("--cuda-device", type=int, default=-1, help="id of GPU to use (if any)")
+        add("-o", "--overrides", default="", help="JSON that overrides the archive's config")
+        add("--host", default="127.0.0.1", help="the address to listen on")
+        add("--port", type=int, default=8000, help="the port to listen on")
+        add("--root-path", default="", help="the path that a reverse proxy takes off")
+        add("--title", default="AllenNLP", help="the title of the page and the API's description")
+        add(
+            "--field-name",
+            action="append",
+            default=[],
+            dest="field_names",
+            metavar="NAME",
+            help="a field of the page's form; may be repeated (default: the task's form)",
         )
-        subparser.add_argument(
-            "--predictor", help="a registered predictor (default: the model's own)"
+        add("--static-dir", type=Path, help="a directory to serve in the place of the page")
+        add(
+            "--cors-origin",
+            action="append",
+            default=[],
+            dest="cors_origins",
+            metavar="ORIGIN",
+            help="a web site whose pages may ask this server; may be repeated (default: none)",
         )
-        subparser.add_argument(
-            "--weights-file", help="a weights file in the place of the archive's"
+        add(
+            "--token",
+            default=os.environ.get(TOKEN),
+            help=f"what clients have to bring as `authorization: Bearer ...` (default: ${TOKEN}, "
+            "which the list of processes does not show; without one everybody may ask)",
         )
-        subparser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-        subparser.add_argument("--port", type=int, default=8000, help="the port to listen on")
-        subparser.add_argument(
-            "--title", default="AllenNLP", help="the title in the API's description"
-        )
-        subparser.add_argument(
-            "--cuda-device", type=int, default=-1, help="id of GPU to use (if any)"
-        )
-        subparser.add_argument(
-            "-o", "--overrides", default="", help="JSON that overrides the archive's config"
-        )
+        add("--log-inputs", action="store_true", help="log the body of each request")
+        Settings.add_options(subparser)
         subparser.set_defaults(func=serve)
         return subparser
 
@@ -52,6 +76,7 @@ def serve(args: argparse.Namespace) -> None:
 
     from bert_classification.serving.app import make_app
 
+    settings = Settings.of(args)
     check_for_gpu(args.cuda_device)
     archive = load_archive(
         args.archive_path,
@@ -59,10 +84,26 @@ def serve(args: argparse.Namespace) -> None:
         cuda_device=args.cuda_device,
         overrides=args.overrides,
     )
-    predictor = Predictor.from_archive(archive, args.predictor)
+    predictor = Predictor.from_archive(archive, args.predictor, extra_args=args.predictor_args)
+    app = make_app(
+        predictor,
+        settings,
+        args.title,
+        args.field_names,
+        args.static_dir,
+        args.cors_origins,
+        args.token,
+        args.log_inputs,
+    )
     # uvicorn finishes what it accepted and then passes the signal on; that is a good end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
-    app = make_app(predictor, args.title)
     # By default uvicorn closes the log files that are open.
-    uvicorn.run(app, host=args.host, port=args.port, log_config=None, access_log=False)
+    uvicorn.run(
+        app,
+        host=args.host,
+        port=args.port,
+        root_path=args.root_path,
+        log_config=None,
+        access_log=False,
+    )

@@ -10,7 +10,8 @@ from transformers import BertForTokenClassification as PretrainedForTokenClassif
 from transformers import BertModel
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field, refuse_unknown_arguments
+from bert_classification.encoder import encode_field
+from bert_classification.model_inputs import refuse_unknown_arguments
 from bert_classification.token_classification.aggregation import (
     check_aggregation,
     first_pieces,

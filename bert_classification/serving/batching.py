@@ -1,0 +1,156 @@
+"""One thread that runs the model, and the queue before it."""
+
+import asyncio
+import math
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, AsyncIterator, Callable, NamedTuple, Optional, Sequence, Union, cast
+
+from allennlp.common.util import JsonDict
+from allennlp.data import Instance
+from allennlp.data.fields import ListField
+from allennlp.predictors import Predictor
+from starlette.exceptions import HTTPException
+
+from bert_classification.serving.metrics import Metrics
+from bert_classification.serving.settings import Settings
+
+
+class Work(NamedTuple):
+    """What waits for the model: an instance with its word pieces, or a function, run alone."""
+
+    future: asyncio.Future
+    task: Union[Instance, partial]
+    pieces: float
+
+
+class ModelThread:
+    """
+    Runs instances that wait together, in the order they came, up to `max_batch_tokens` word pieces
+    at once. When the thread is free, what waits is run at once, unless it is less than the batch
+    before: the clients of that one are about to ask again, and have `max_wait_ms` for it.
+
+    Everything but `_execute` happens in the event loop. What was given up while it waited, because
+    its request timed out or its client hung up, is not run.
+    """
+
+    def __init__(self, predictor: Predictor, settings: Settings, metrics: Metrics) -> None:
+        self._predictor = predictor
+        self._settings = settings
+        self._metrics = metrics
+        self._thread = ThreadPoolExecutor(1, "model")
+        self._waiting: deque[Work] = deque()
+        self._arrival = asyncio.Event()
+        self._requests = 0
+
+    def warm_up(self, record: JsonDict) -> JsonDict:
+        """Predicts a record, before the event loop runs: the first prediction is a slow one."""
+        return self._thread.submit(self._predictor.predict_json, record).result()
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """
+        A request's place in the queue, which it has until it is answered. Raises `HTTPException`:
+        503 when there is none, 504 when time is over.
+        """
+        limit, seconds = self._settings.max_queue, self._settings.timeout
+        if self._requests >= limit:
+            raise HTTPException(
+                503, f"{limit} requests wait (`--max-queue`); try again.", {"retry-after": "1"}
+            )
+        self._requests += 1
+        self._metrics.queue.set(self._requests)
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise HTTPException(
+                504, f"no answer within {seconds:g} seconds (`--timeout`)."
+            ) from None
+        finally:
+            self._requests -= 1
+            self._metrics.queue.set(self._requests)
+
+    async def predict(self, instances: Sequence[Instance]) -> list[Any]:
+        """The output for each instance, or the exception that the model raised."""
+        works = [self._add(each, word_pieces(each)) for each in instances]
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """What a function returns that is run in the model's thread."""
+        return await self._add(partial(function, *args), math.inf)
+
+    def _add(self, task: Union[Instance, partial], pieces: float) -> asyncio.Future:
+        work = Work(asyncio.get_running_loop().create_future(), task, pieces)
+        self._waiting.append(work)
+        self._arrival.set()
+        return work.future
+
+    async def run(self) -> None:
+        """Runs what comes, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        before = 1
+        while True:
+            await self._wait_for(1)
+            await self._wait_for(before, self._settings.max_wait_ms / 1000)
+            if batch := self._next_batch():
+                before = len(batch)
+                tasks = [work.task for work in batch]
+                results = await loop.run_in_executor(self._thread, self._execute, tasks)
+                for work, result in zip(batch, results):
+                    _settle(work.future, result)
+
+    async def _wait_for(self, count: int, seconds: Optional[float] = None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while len(self._waiting) < count:
+                    self._arrival.clear()
+                    await self._arrival.wait()
+        except TimeoutError:
+            pass
+
+    def _next_batch(self) -> list[Work]:
+        batch: list[Work] = []
+        pieces: float = 0
+        while self._waiting:
+            work = self._waiting[0]
+            if not work.future.done():
+                pieces += work.pieces
+                if batch and pieces > self._settings.max_batch_tokens:
+                    break
+                batch.append(work)
+            self._waiting.popleft()
+        return batch
+
+    def _execute(self, tasks: list[Any]) -> list[Any]:
+        """A result or an exception for each; after a failure of several each is tried alone."""
+        try:
+            if isinstance(tasks[0], partial):
+                return [tasks[0]()]
+            self._count(tasks)
+            return self._predictor.predict_batch_instance(tasks)
+        except Exception as error:
+            if len(tasks) == 1:
+                return [error]
+            return [self._execute([task])[0] for task in tasks]
+
+    def _count(self, instances: list[Instance]) -> None:
+        self._metrics.batch_records.observe(len(instances))
+        self._metrics.tokens.inc(sum(map(word_pieces, instances)))
+
+
+def word_pieces(instance: Instance) -> int:
+    """How many word pieces an instance has, in all its windows or choices."""
+    field = cast(Any, instance["tokens"])
+    return sum(map(len, field)) if isinstance(field, ListField) else len(field)
+
+
+def _settle(future: asyncio.Future, result: Any) -> None:
+    if future.done():
+        return
+    if isinstance(result, Exception):
+        future.set_exception(result)
+    else:
+        future.set_result(result)

@@ -1,0 +1,151 @@
+"""What the server says of itself: `/openapi.json`, and `/docs`, which shows it as a page."""
+
+import json
+import shlex
+from html import escape
+from typing import Any, Optional, Sequence, Union
+
+from allennlp.common.util import JsonDict
+from allennlp.predictors import Predictor
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
+
+from bert_classification.prediction import BertPredictor
+
+ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
+
+REFUSALS: dict[Union[int, str], dict[str, Any]] = {
+    status: {"description": sentence, "content": {"application/json": {"schema": ERROR}}}
+    for status, sentence in {
+        400: "No JSON, or no record.",
+        401: "The server's token is missing.",
+        408: "The body did not come in time.",
+        413: "The body is too large, or has too many records.",
+        415: "The content type is not application/json.",
+        422: "A key is missing, or its value is not what the task expects.",
+        500: "The server failed; the id is in its log.",
+        503: "Too many requests; `retry-after` says when to try again.",
+        504: "No answer in time.",
+    }.items()
+}
+"""What every route that runs the model may answer beside its 200."""
+
+PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
+body {{ max-width: 50rem; margin: 2rem auto; padding: 0 1rem }}
+pre {{ overflow: auto; padding: .7rem; border: 1px solid; border-radius: .3rem }}
+</style>
+<h1>{title}</h1>
+<p>{description}</p>
+<p><a href="openapi.json">openapi.json</a></p>
+{operations}
+"""
+
+CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict, JsonDict]:
+    """
+    What OpenAPI says of `/predict` and `/predict_batch`, by the predictor's example and the answer
+    to it; without them, any object.
+    """
+    example = getattr(predictor, "example", None)
+    record = schema_of(example or {})
+    if example and isinstance(predictor, BertPredictor):
+        record["required"] = required_keys(predictor, example)
+    output = schema_of(answer or {})
+    output.setdefault("properties", {})["error"] = {"type": "string"}
+    return (
+        _operation(record, example, output, answer),
+        _operation(
+            {"type": "array", "items": record},
+            [example],
+            {"type": "array", "items": output},
+            [answer],
+        ),
+    )
+
+
+def required_keys(predictor: BertPredictor, example: JsonDict) -> list[str]:
+    """The keys without which the example would be none."""
+    shortened = [{name: value for name, value in example.items() if name != key} for key in example]
+    results = predictor.instances_or_errors(shortened)
+    return [key for key, result in zip(example, results) if isinstance(result, Exception)]
+
+
+def schema_of(value: Any) -> JsonDict:
+    """A JSON schema that a value like this one fits."""
+    if isinstance(value, dict):
+        properties = {key: schema_of(each) for key, each in value.items()}
+        return {"type": "object", "properties": properties}
+    if isinstance(value, list):
+        return {"type": "array", "items": schema_of(value[0]) if value else {}}
+    if isinstance(value, float):
+        # One that is not finite is null.
+        return {"type": ["number", "null"]}
+    names: dict[type, str] = {str: "string", bool: "boolean", int: "integer"}
+    return {"type": names[type(value)]} if type(value) in names else {}
+
+
+def _operation(request: JsonDict, example: Any, answer: JsonDict, answer_example: Any) -> JsonDict:
+    asked = {"application/json": {"schema": request, "example": example}}
+    answered = {"application/json": {"schema": answer, "example": answer_example}}
+    return {
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": {"description": "The prediction.", "content": answered}},
+    }
+
+
+def add_docs(app: FastAPI) -> None:
+    """`GET /docs`; FastAPI's own loads its scripts from elsewhere."""
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        page = render(app.openapi(), str(request.base_url))
+        return HTMLResponse(page, headers={"content-security-policy": CONTENT_SECURITY_POLICY})
+
+
+def render(description: JsonDict, base_url: str) -> str:
+    """An OpenAPI description as a page that loads nothing."""
+    operations = [
+        _render_operation(f"{base_url.rstrip('/')}{path}", path, method, operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    ]
+    info = description["info"]
+    return PAGE.format(
+        title=escape(info["title"]),
+        description=escape(info.get("description", "")),
+        operations="\n".join(operations),
+    )
+
+
+def _render_operation(url: str, path: str, method: str, operation: JsonDict) -> str:
+    parts = [
+        f"<h2>{escape(method.upper())} {escape(path)}</h2>",
+        f"<p>{escape(operation.get('summary', ''))}</p>",
+    ]
+    if body := operation.get("requestBody"):
+        example = json.dumps(_content(body).get("example"), ensure_ascii=False)
+        parts += _block("Example", f"curl {url} -d {shlex.quote(example)}")
+        parts += _block("Expects", _pretty(_content(body).get("schema")))
+    for status, answer in operation.get("responses", {}).items():
+        parts += [f"<p><b>{escape(status)}</b> {escape(answer['description'])}</p>"]
+        if shown := _content(answer).get("example"):
+            parts += [f"<pre>{escape(_pretty(shown))}</pre>"]
+    return "\n".join(parts)
+
+
+def _content(body: JsonDict) -> JsonDict:
+    return next(iter(body.get("content", {}).values()), {})
+
+
+def _block(name: str, text: str) -> Sequence[str]:
+    return f"<p>{escape(name)}</p>", f"<pre>{escape(text)}</pre>"
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
