@@ -16,6 +16,7 @@ if importlib.util.find_spec("allennlp") is None:
     )
 
 from bert_classification import (
+    batch_sampler,
     data_loader,
     export,
     fine_tuning,

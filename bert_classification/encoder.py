@@ -1,24 +1,14 @@
-"""
-BERT over a batch of texts without computing padding.
-
-The texts of a batch are laid end to end in one row, with the position of each piece in its own
-text. Everything in BERT but attention works on single positions; attention is done per text, by a
-function registered with the public attention interface of transformers 5.
-"""
+"""BERT over a batch of texts without computing padding; see `packing`."""
 
 from typing import NamedTuple, Optional
 
 import torch
 from allennlp.data import TextFieldTensors
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface, AttentionMaskInterface, BertModel
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from transformers import BertModel
 
 from bert_classification.model_inputs import check_run, tensors_of
-
-ATTENTION = "bert_classification_packed"
+from bert_classification.packing import ATTENTION, pack
 
 
 class Encoded(NamedTuple):
@@ -75,25 +65,22 @@ def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Ten
         side.
     """
     check_run(bert, input_ids, token_type_ids, mask)
-    rows, length = input_ids.shape[:-1], input_ids.shape[-1]
-    mask = mask.reshape(-1, length).bool()
-    lengths = mask.sum(-1)
+    shape = input_ids.shape
     if bert.config._attn_implementation != ATTENTION:
         bert.set_attn_implementation(ATTENTION)
-    packed = _run_packed(
-        bert,
-        input_ids.reshape(-1, length)[mask],
-        token_type_ids.reshape(-1, length)[mask],
-        mask,
-        lengths,
+    packing = pack(mask.reshape(-1, shape[-1]).bool())
+    embedded = bert.embeddings(
+        input_ids=input_ids.flatten()[packing.places].unsqueeze(0),
+        token_type_ids=token_type_ids.flatten()[packing.places].unsqueeze(0),
+        position_ids=packing.positions.unsqueeze(0),
     )
-    hidden_states = packed.new_zeros(*mask.shape, packed.size(-1))
-    hidden_states[mask] = packed
+    packed = bert.encoder(embedded, groups=packing.groups).last_hidden_state[0]
     pooled = None
     if bert.pooler is not None:
-        starts = (lengths.cumsum(0) - lengths).clamp(max=max(len(packed) - 1, 0))
-        pooled = bert.pooler(packed[starts].unsqueeze(1)).view(*rows, -1)
-    return Encoded(hidden_states.view(*rows, length, -1), pooled)
+        pooled = bert.pooler(packed[packing.starts].unsqueeze(1)).view(*shape[:-1], -1)
+    hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
+    hidden_states = hidden_states.index_copy(0, packing.places, packed)
+    return Encoded(hidden_states.view(*shape, -1), pooled)
 
 
 def _encode_padded(
@@ -118,7 +105,7 @@ def _encode_padded(
         use_cache=False,
     )
     internals = {
-        name: torch.stack(output[name], dim=1).unflatten(0, rows)
+        name: torch.stack(output[name], dim=1).unflatten(0, rows).float()
         for name in ("hidden_states", "attentions")
         if output.get(name) is not None
     }
@@ -128,49 +115,3 @@ def _encode_padded(
         first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
         pooled = bert.pooler(first.unsqueeze(1)).view(*rows, -1)
     return Encoded(hidden_states.view(*rows, length, -1), pooled, internals)
-
-
-def _run_packed(
-    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, lengths: Tensor
-) -> Tensor:
-    """The last hidden states of texts laid end to end, shape `(pieces, width)`."""
-    positions = (mask.cumsum(-1) - 1)[mask]
-    embedded = bert.embeddings(
-        input_ids=input_ids.unsqueeze(0),
-        token_type_ids=token_type_ids.unsqueeze(0),
-        position_ids=positions.unsqueeze(0),
-    )
-    lengths_of_texts = [length for length in lengths.tolist() if length]
-    return bert.encoder(embedded, text_lengths=lengths_of_texts).last_hidden_state[0]
-
-
-def _attend(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Optional[Tensor],
-    dropout: float = 0.0,
-    scaling: Optional[float] = None,
-    text_lengths: Optional[list[int]] = None,
-    **kwargs,
-):
-    """
-    Attention within each text of a row, shape `(1, heads, pieces, width)`; without `text_lengths`
-    as usual.
-    """
-    if text_lengths is None:
-        return sdpa_attention_forward(
-            module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
-        )
-    texts = zip(*(states.split(text_lengths, dim=2) for states in (query, key, value)))
-    causal = getattr(module, "is_causal", False)
-    attended = [
-        scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=causal, scale=scaling)
-        for q, k, v in texts
-    ]
-    return torch.cat(attended, dim=2).transpose(1, 2), None
-
-
-AttentionInterface.register(ATTENTION, _attend)
-AttentionMaskInterface.register(ATTENTION, sdpa_mask)

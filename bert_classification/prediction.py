@@ -6,12 +6,19 @@ one.
 from typing import Any, Sequence, Union
 
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
-from allennlp.data import Instance
+from allennlp.data import DatasetReader, Instance
+from allennlp.models import Model
 from allennlp.predictors import Predictor
 
+from bert_classification.precision import set_precision
 from bert_classification.reader import BertReader
 from bert_classification.records import RecordError, expect_object
+from bert_classification.text_field import pieces_of, token_batches
+
+TOKEN_BUDGET = 2048
+"""Word pieces in one run of BERT, with which it is fastest on two cores; see `benchmarks/`."""
 
 
 class BertPredictor(Predictor):
@@ -21,6 +28,17 @@ class BertPredictor(Predictor):
     A record that is not what the task expects gets the output `{"error": ...}`; the others are not
     touched. Keys of the input that are not the task's are carried into the output, and the gold
     value of a labelled record as `gold`.
+
+    # Parameters
+
+    token_budget : `int`, optional (default = `2048`)
+        How many word pieces, of all windows and choices, run through BERT at once; records of like
+        lengths run together. A single record that has more runs alone.
+    precision : `str`, optional (default = `float32`)
+        Or `bfloat16`, or `int8` on the CPU; see `precision.set_precision`. On the command line
+        `--predictor-args '{"precision": "int8"}'`.
+
+    # Attributes of its class
 
     example : `JsonDict`
         A record that shows what the task does.
@@ -36,6 +54,20 @@ class BertPredictor(Predictor):
 
     _dataset_reader: BertReader
     _model: Any
+
+    def __init__(
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        frozen: bool = True,
+        token_budget: int = TOKEN_BUDGET,
+        precision: str = "float32",
+    ) -> None:
+        super().__init__(model, dataset_reader, frozen)
+        if token_budget < 1:
+            raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
+        self._token_budget = token_budget
+        set_precision(self._model.bert, precision)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -53,6 +85,19 @@ class BertPredictor(Predictor):
             self.output(record, next(predictions) if isinstance(result, Instance) else result)
             for record, result in zip(inputs, results)
         ]
+
+    def predict_instance(self, instance: Instance) -> JsonDict:
+        return self.predict_batch_instance([instance])[0]
+
+    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        lengths = [pieces_of(instance) for instance in instances]
+        outputs: list[JsonDict] = [{} for _ in instances]
+        for numbers in token_batches(lengths, self._token_budget):
+            with torch.inference_mode():
+                batch = super().predict_batch_instance([instances[number] for number in numbers])
+            for number, output in zip(numbers, batch):
+                outputs[number] = output
+        return outputs
 
     def instances_or_errors(self, inputs: Sequence[JsonDict]) -> list[Union[Instance, RecordError]]:
         """The instance of each record, or the reason why there is none; the model is not run."""

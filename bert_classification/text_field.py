@@ -2,11 +2,12 @@
 The field of word pieces that our readers make: arrays of ids instead of one object for each piece.
 """
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Sequence
 
 import numpy
 import torch
-from allennlp.data.fields import SequenceField
+from allennlp.data import Field, Instance
+from allennlp.data.fields import ListField, SequenceField, TextField
 from allennlp.data.fields.text_field import TextFieldTensors
 
 from bert_classification.tokenization import WordPieces
@@ -77,6 +78,32 @@ class WordPieceField(SequenceField[TextFieldTensors]):
 
     def human_readable_repr(self) -> list[int]:
         return self.ids.tolist()
+
+
+def pieces_of(instance: Instance) -> int:
+    """How many word pieces BERT reads of an instance, in all of its windows or choices."""
+    return sum(map(_pieces, instance.fields.values()))
+
+
+def _pieces(field: Field) -> int:
+    if isinstance(field, WordPieceField):
+        return len(field)
+    if isinstance(field, TextField):
+        return max(field.get_padding_lengths().values(), default=0)
+    return sum(map(_pieces, field)) if isinstance(field, ListField) else 0
+
+
+def token_batches(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """
+    The numbers of texts that run through BERT together, shorter ones first: as many as have at most
+    `budget` word pieces when they are padded to the longest. One that has more stays alone.
+    """
+    batches: list[list[int]] = []
+    for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if not batches or (len(batches[-1]) + 1) * lengths[number] > budget:
+            batches.append([])
+        batches[-1].append(number)
+    return batches
 
 
 class Truncation(NamedTuple):

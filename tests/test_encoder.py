@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertForSequenceClassification, BertModel
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 from transformers.utils import logging
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
@@ -51,8 +51,34 @@ def test_equals_the_padded_path(bert, lengths) -> None:
     assert not ours.hidden_states[~mask].any()
 
 
-def test_gradients_equal_the_padded_path(bert) -> None:
-    ids, types, mask = random_batch([3, 30, 11])
+def test_512_pieces_beside_3() -> None:
+    config = BertConfig.from_pretrained(BERT, max_position_embeddings=512)
+    bert = BertModel(config).eval()
+    ids, types, mask = random_batch([512, 3])
+    theirs, ours = padded(bert, ids, types, mask), encode(bert, ids, types, mask)
+    assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
+    assert torch.allclose(ours.pooled, theirs.pooled, atol=1e-5)
+
+
+def test_pairs_texts_without_pieces_and_numbers_of_choices_that_vary(bert) -> None:
+    # Two questions with three choices and one; the text of a choice may be nothing but [CLS].
+    ids, types, mask = random_batch([8, 1, 20, 12, 0, 0])
+    types = (torch.arange(20) > 5) & mask
+    theirs = padded(bert, ids, types.long(), mask)
+    ours = encode(bert, *(tensor.view(2, 3, -1) for tensor in (ids, types.long(), mask)))
+    assert ours.pooled.shape == (2, 3, 32)
+    assert torch.allclose(ours.pooled.flatten(0, 1)[:4], theirs.pooled[:4], atol=1e-5)
+
+
+@pytest.mark.parametrize("lengths", [[3, 30, 11], [9, 9, 9, 9], [7]])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_gradients_equal_the_padded_path(bert, lengths, checkpointing) -> None:
+    ids, types, mask = random_batch(lengths)
+    if checkpointing:
+        set_trainable(bert, True, gradient_checkpointing=True)
+        for module in bert.train().modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
     gradients = []
     for run in (encode, padded):
         bert.zero_grad()
@@ -82,10 +108,14 @@ def test_padding_on_the_left_changes_nothing(bert) -> None:
     assert torch.allclose(left.hidden_states[0, 5:], right.hidden_states[0, :4], atol=1e-6)
 
 
-def test_dropout_is_on_in_training(bert) -> None:
+def test_dropout_is_on_in_training_and_follows_the_seed(bert) -> None:
     batch = random_batch([4, 9])
     bert.train()
-    assert not torch.equal(encode(bert, *batch).pooled, encode(bert, *batch).pooled)
+    runs = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        runs.append(encode(bert, *batch).pooled)
+    assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
 
 
 def test_hidden_states_and_attentions_on_request(bert) -> None:

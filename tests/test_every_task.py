@@ -11,7 +11,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import ROOT, allennlp
+from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
 from tests.test_package import TASKS
 
 RECORDS: dict[str, dict[str, Any]] = {
@@ -50,6 +50,30 @@ def test_serve(task, archive_of, serve) -> None:
     batch = httpx.post(f"{url}/predict_batch", json=[record, {"id": 8}, "text"]).json()
     assert ["error" in output for output in batch] == [False, True, True]
     assert batch[1]["id"] == 8
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_batch_gives_what_its_records_give_alone(task, archive_of) -> None:
+    predictor = Predictor.from_path(archive_of(task))
+    records = [{"id": 7, **RECORDS[task]}, *read_json_lines(FIXTURES / task / "predict.jsonl")]
+    together = predictor.predict_batch_json(records)
+    for record, output in zip(records, together, strict=True):
+        assert_close(output, predictor.predict_json(record))
+
+
+def assert_close(value: Any, expected: Any) -> None:
+    """Equal, numbers in any depth to 1e-4."""
+    if isinstance(expected, dict):
+        assert value.keys() == expected.keys()
+        value, expected = list(value.values()), list(expected.values())
+    if isinstance(expected, list):
+        assert len(value) == len(expected)
+        for pair in zip(value, expected):
+            assert_close(*pair)
+    else:
+        assert value == (
+            pytest.approx(expected, abs=1e-4) if isinstance(expected, float) else expected
+        )
 
 
 @pytest.mark.parametrize("task", TASKS)

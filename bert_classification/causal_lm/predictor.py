@@ -29,9 +29,6 @@ class BertForCausalLMPredictor(BertPredictor):
         "seed": 1,
     }
 
-    def predict_instance(self, instance: Instance) -> JsonDict:
-        return self.predict_batch_instance([instance])[0]
-
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
         prompts: list[Any] = [instance["prompt"] for instance in instances]

@@ -25,6 +25,8 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     n_best, max_answer_length, handle_impossible_answer, null_score_diff_threshold : optional
         In place of the model's; on the command line for example
         `--predictor-args '{"null_score_diff_threshold": -1.5}'`.
+    token_budget, precision : optional
+        See `BertPredictor`.
     """
 
     input_keys = ("question", "context", "is_impossible")
@@ -46,8 +48,9 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         max_answer_length: Optional[int] = None,
         handle_impossible_answer: Optional[bool] = None,
         null_score_diff_threshold: Optional[float] = None,
+        **kwargs,
     ) -> None:
-        super().__init__(model, dataset_reader, frozen)
+        super().__init__(model, dataset_reader, frozen, **kwargs)
         settings = {
             "n_best": n_best,
             "max_answer_length": max_answer_length,

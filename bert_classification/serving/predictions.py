@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from bert_classification.prediction import BertPredictor
 from bert_classification.records import RecordError
 from bert_classification.serving.answer import Answer
-from bert_classification.serving.batching import ModelThread, word_pieces
+from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import client_gone, parse_body
 from bert_classification.serving.gate import fault
 from bert_classification.serving.settings import Settings
+from bert_classification.text_field import pieces_of
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Predictions:
 
     def _limited(self, result: Union[Instance, RecordError]) -> Union[Instance, RecordError]:
         limit = self._settings.max_record_tokens
-        if isinstance(result, Instance) and (pieces := word_pieces(result)) > limit:
+        if isinstance(result, Instance) and (pieces := pieces_of(result)) > limit:
             return RecordError(
                 f"the record has {pieces} word pieces in all, more than the {limit} of "
                 "`--max-record-tokens`; shorten it."

@@ -31,6 +31,8 @@ class BertForTokenClassificationPredictor(BertPredictor):
         What `allennlp predict` writes: `json`, or `conll`, two columns of words and tags with a
         blank line after each text. An error then stands on a line `-DOCSTART-`, which readers of
         such files pass over.
+    token_budget, precision : optional
+        See `BertPredictor`.
     """
 
     input_keys = ("text", "sentence", "tokens")
@@ -55,8 +57,9 @@ class BertForTokenClassificationPredictor(BertPredictor):
         aggregation: Optional[str] = None,
         output_scheme: Optional[str] = None,
         output_format: str = "json",
+        **kwargs,
     ) -> None:
-        super().__init__(model, dataset_reader, frozen)
+        super().__init__(model, dataset_reader, frozen, **kwargs)
         if aggregation is not None:
             self._model.aggregation = check_aggregation(aggregation)
         self._scheme = output_scheme and check_scheme(output_scheme, "output_scheme")
@@ -65,9 +68,6 @@ class BertForTokenClassificationPredictor(BertPredictor):
                 f"`output_format` is {output_format!r}; expected json or conll."
             )
         self._format = output_format
-
-    def predict_instance(self, instance: Instance) -> JsonDict:
-        return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
