@@ -1,5 +1,6 @@
 """The page of each task in a real browser, used with the keyboard, and looked at."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Iterator
 import httpx
 import pytest
 from axe_core_python.selenium import Axe
+from PIL import Image
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -87,7 +89,8 @@ class Page:
         self.browser.execute_script("document.activeElement.blur()")
         height = self.browser.execute_script("return document.documentElement.scrollHeight")
         self.resize(SIZES[name], height)
-        self.browser.save_screenshot(path)
+        seen = Image.open(io.BytesIO(self.browser.get_screenshot_as_png()))
+        seen.convert("RGB").quantize(128).save(path, optimize=True)
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ function shade(text, words, most) {
 const seen = (share) => (share < SEEN ? 0 : share);
 
 function said(words) {
-  const best = [...words].sort((one, other) => other.score - one.score).slice(0, SAID);
+  const spoken = words.filter(({ text }) => /[\p{L}\p{N}]/u.test(text));
+  const best = spoken.sort((one, other) => other.score - one.score).slice(0, SAID);
   const names = best.map(({ text, score }) => `“${text}” ${percent(score)}`);
   return element("p", { class: "soft" }, `What counts most: ${names.join(", ")}.`);
 }
