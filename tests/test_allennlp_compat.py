@@ -157,3 +157,15 @@ def test_pretrained_transformer_tokenizer_works() -> None:
 
     tokens = PretrainedTransformerTokenizer("fixtures/bert").tokenize("The soup")
     assert [token.text for token in tokens][0] == "[CLS]"
+
+
+def test_pretrained_transformer_indexer_folds_long_texts() -> None:
+    from allennlp.data import Vocabulary
+    from allennlp.data.token_indexers import PretrainedTransformerIndexer
+    from allennlp.data.tokenizers import PretrainedTransformerTokenizer
+
+    tokens = PretrainedTransformerTokenizer("fixtures/bert").tokenize("the the the the")
+    indexer = PretrainedTransformerIndexer("fixtures/bert", max_length=4)
+    ids = indexer.tokens_to_indices(tokens, Vocabulary())["token_ids"]
+    first, *inner, last = (token.text_id for token in tokens)
+    assert ids == [first, *inner[:2], last, first, *inner[2:], last]
