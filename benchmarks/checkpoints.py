@@ -1,6 +1,6 @@
 """
-The same weights for all sides: a checkpoint for Hugging Face, and an archive that `allennlp train`
-makes of it.
+The same weights for all sides: a checkpoint for Hugging Face, and an archive made of it by way of a
+shipped config.
 """
 
 import copy

@@ -1,6 +1,5 @@
 """Classification of comments in the order of their file, in fp32 and in int8."""
 
-import inspect
 from functools import partial
 from typing import Any, Callable, Sequence
 
@@ -12,7 +11,6 @@ from benchmarks.checkpoints import LABELS, Setting, archive, checkpoint
 from benchmarks.comparison import Contest, Row, Work, per_second
 from benchmarks.loops import Answers
 from benchmarks.texts import comments
-from bert_classification.prediction import BertPredictor
 
 COMMENTS = 5000
 BATCH_SIZE = 32
@@ -38,14 +36,13 @@ def contest(setting: Setting) -> Contest:
     torch_probs, onnx_probs = loops.pytorch(bert), loops.onnx_int8(bert, setting.threads)
     prepare: dict[str, Callable[[Sequence[str]], Work]] = {
         OURS: _unprepared(ours(archived)),
+        OURS_INT8: _unprepared(ours(archived, precision="int8")),
         PIPELINE: _unprepared(hugging_face(bert)),
         LOOP: loops.by_length(bert, torch_probs, texts),
         ONNX: loops.in_file_order(bert, onnx_probs, BATCH_SIZE),
         ONNX_SORTED: loops.by_length(bert, onnx_probs, texts),
         STOCK: _unprepared(stock_allennlp.predict(bert, BATCH_SIZE)),
     }
-    if "precision" in inspect.signature(BertPredictor.__init__).parameters:
-        prepare[OURS_INT8] = _unprepared(ours(archived, precision="int8"))
     rows = [
         Row(OURS, PIPELINE, 1.75),
         Row(OURS, LOOP, 0.95),
@@ -57,7 +54,7 @@ def contest(setting: Setting) -> Contest:
     return Contest(
         f"predict {len(texts):,} comments in file order",
         {name: partial(side, texts) for name, side in prepare.items()},
-        [row for row in rows if row.ours in prepare],
+        rows,
         lambda: check({name: side(texts[:CHECKED])() for name, side in prepare.items()}),
         per_second(len(texts), "texts"),
     )
