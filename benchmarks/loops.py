@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Callable, NamedTuple, Sequence
 
-import onnx
 import onnxruntime
 import torch
 from onnxruntime.quantization import quantize_dynamic
@@ -43,10 +42,7 @@ def onnx_int8(checkpoint: str, threads: int) -> Probs:
     """What `allennlp export-hf --onnx` writes, quantized as ONNX Runtime's manual says."""
     written, quantized = (str(Path(checkpoint, f"{name}.onnx")) for name in ("model", "int8"))
     write_onnx(BertForSequenceClassification.from_pretrained(checkpoint).eval(), written)
-    model = onnx.load(written)
-    # The shapes that PyTorch has noted; quantization turns matrices over and finds them wrong.
-    del model.graph.value_info[:]
-    quantize_dynamic(model, quantized)
+    quantize_dynamic(written, quantized)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(quantized, options, providers=["CPUExecutionProvider"])

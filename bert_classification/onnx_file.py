@@ -26,6 +26,9 @@ def write_onnx(head: BertPreTrainedModel, path: str) -> None:
     `(batch, length)`, or `(batch, choices, length)` of a multiple choice, and the outputs of `head`
     under their names. Any batch, number of choices and length will do.
     """
+    # An extra, which `check_onnx` asks for.
+    import onnx
+
     axes = ["batch", "choices", "length"]
     if not isinstance(head, BertForMultipleChoice):
         axes.remove("choices")
@@ -42,14 +45,16 @@ def write_onnx(head: BertPreTrainedModel, path: str) -> None:
     with warnings.catch_warnings():
         # Of axes of the same name, which are meant to be the same.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             head,
             kwargs=inputs,
-            f=path,
             input_names=INPUTS,
             output_names=outputs,
             dynamic_shapes={name: shape for name in INPUTS},
             dynamo=True,
-            external_data=False,
             verbose=False,
         )
+    model = program.model_proto
+    # The shapes between the layers. Those of weights that quantization turns over would be wrong.
+    del model.graph.value_info[:]
+    onnx.save(model, path)

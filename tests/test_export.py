@@ -13,6 +13,7 @@ import transformers
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Batch
 from allennlp.predictors import Predictor
+from onnxruntime.quantization import quantize_dynamic
 from transformers import AutoTokenizer, pipeline
 
 from bert_classification import onnx_file
@@ -209,6 +210,12 @@ def test_onnx_runtime_predicts_the_same(task, number, exported, predictor_of) ->
         if task == "token_classification":
             real &= inputs[1].bool().numpy()[..., None]
         assert real.any() and values[real] == close(expected[real])
+
+
+def test_onnx_runtime_quantizes_the_file(exported, tmp_path) -> None:
+    quantized = str(tmp_path / "int8.onnx")
+    quantize_dynamic(str(exported("classification") / "model.onnx"), quantized)
+    assert onnxruntime.InferenceSession(quantized).get_outputs()[0].name == "logits"
 
 
 @pytest.mark.parametrize("task", TASKS)
