@@ -54,6 +54,7 @@ def write_onnx(head: BertPreTrainedModel, path: str) -> None:
             dynamo=True,
             verbose=False,
         )
+    assert program is not None
     model = program.model_proto
     # The shapes between the layers. Those of weights that quantization turns over would be wrong.
     del model.graph.value_info[:]

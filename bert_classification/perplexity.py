@@ -1,22 +1,48 @@
+import math
+
 from allennlp.nn.util import dist_reduce_sum
-from allennlp.training.metrics import Metric, Perplexity
+from allennlp.training.metrics import Metric
 
 
-@Metric.register("piece_perplexity")
-class PiecePerplexity(Perplexity):
+@Metric.register("bert_corpus_perplexity")
+class CorpusPerplexity(Metric):
     """
-    The perplexity of all pieces seen: `exp` of their mean loss. AllenNLP's `Perplexity` takes the
-    mean over batches, in which a piece of a small batch counts more.
+    The perplexity of all text seen: the exponential of the summed loss over the number of predicted
+    word pieces, and over the number of words. AllenNLP's `Perplexity` is that of the mean over
+    batches, which depends on how the text was batched.
     """
 
-    def __call__(self, mean_loss: float, pieces: int) -> None:  # type: ignore[override]
+    supports_distributed = True
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def __call__(self, loss: float, pieces: int, words: int = 0) -> None:  # type: ignore[override]
         """
         # Parameters
 
-        mean_loss : `float`
-            The mean negative log likelihood of a batch's pieces, to base e.
-        pieces : `int`
-            Their number.
+        loss : `float`
+            The negative natural log-probabilities of the predicted pieces, summed.
+        pieces, words : `int`
+            How many pieces were predicted, and how many words they make, where that is known.
         """
-        self._count += dist_reduce_sum(pieces)
-        self._total_value += dist_reduce_sum(float(mean_loss) * pieces)
+        self._loss += dist_reduce_sum(float(loss))
+        self._pieces += dist_reduce_sum(int(pieces))
+        self._words += dist_reduce_sum(int(words))
+
+    def get_metric(self, reset: bool = False) -> dict[str, float]:
+        metrics = {
+            "perplexity": _exp(self._loss, self._pieces),
+            "word_perplexity": _exp(self._loss, self._words),
+        }
+        if reset:
+            self.reset()
+        return metrics
+
+    def reset(self) -> None:
+        self._loss, self._pieces, self._words = 0.0, 0, 0
+
+
+def _exp(loss: float, count: int) -> float:
+    # Beyond exp(700) a float is infinite, which JSON cannot hold.
+    return math.exp(min(loss / count, 700.0)) if count else 0.0

@@ -28,9 +28,9 @@ from bert_classification import (
     BertForCausalLMScoringPredictor,
     PretrainedBertIndexer,
 )
-from bert_classification.causal_lm.perplexity import CorpusPerplexity
 from bert_classification.causal_lm.predictor import join_pieces
 from bert_classification.encoder import encode_field
+from bert_classification.perplexity import CorpusPerplexity
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "causal_lm"

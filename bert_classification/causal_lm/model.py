@@ -10,10 +10,10 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import BertLMHeadModel, BertModel, GenerationConfig
 
 from bert_classification.causal_lm.generation import Prompt, alike, continue_texts, stream_text
-from bert_classification.causal_lm.perplexity import CorpusPerplexity
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import encode, encode_field
 from bert_classification.model_inputs import refuse_unknown_arguments
+from bert_classification.perplexity import CorpusPerplexity
 
 PIECES_AT_ONCE = 2048
 """Over how many pieces the vocabulary's logits are computed in one go."""

@@ -14,7 +14,7 @@ from bert_classification.encoder import encode_field
 from bert_classification.fills import Query, best_fills, filled_texts
 from bert_classification.masking import IGNORED, Masking
 from bert_classification.model_inputs import refuse_unknown_arguments, tensors_of
-from bert_classification.perplexity import PiecePerplexity
+from bert_classification.perplexity import CorpusPerplexity
 from bert_classification.tokenization import pieces_of_model
 
 
@@ -86,7 +86,7 @@ class BertForMaskedLM(Model):
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.cls.predictions.transform)
         self._accuracy = CategoricalAccuracy()
-        self._perplexity = PiecePerplexity()
+        self._perplexity = CorpusPerplexity()
 
     def forward(
         self,
@@ -137,7 +137,7 @@ class BertForMaskedLM(Model):
     def _loss(self, logits: Tensor, label: Tensor) -> Tensor:
         loss = cross_entropy(logits, label, reduction="sum") / max(len(label), 1)
         self._accuracy(logits, label)
-        self._perplexity(loss.item(), len(label))
+        self._perplexity(loss.item() * len(label), len(label))
         return loss
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -161,6 +161,6 @@ class BertForMaskedLM(Model):
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """`perplexity` and `accuracy`, over all pieces that were to be predicted."""
         return {
-            "perplexity": float(self._perplexity.get_metric(reset)),
+            "perplexity": self._perplexity.get_metric(reset)["perplexity"],
             "accuracy": float(self._accuracy.get_metric(reset)),
         }

@@ -16,7 +16,7 @@ from bert_classification.fills import Query, best_fills, filled_texts
 from bert_classification.masking import IGNORED, Masking
 from bert_classification.model_inputs import refuse_unknown_arguments, tensors_of
 from bert_classification.next_sentence import LABELS
-from bert_classification.perplexity import PiecePerplexity
+from bert_classification.perplexity import CorpusPerplexity
 from bert_classification.tokenization import pieces_of_model
 
 
@@ -91,7 +91,7 @@ class BertForPreTraining(Model):
         own = {"transform": transform, "seq_relationship": seq_relationship}
         initializer(torch.nn.ModuleDict(own))
         self._mlm_accuracy = CategoricalAccuracy()
-        self._perplexity = PiecePerplexity()
+        self._perplexity = CorpusPerplexity()
         self._nsp_accuracy = CategoricalAccuracy()
 
     def forward(
@@ -152,7 +152,7 @@ class BertForPreTraining(Model):
     def _piece_loss(self, logits: Tensor, label: Tensor) -> Tensor:
         loss = cross_entropy(logits, label, reduction="sum") / max(len(label), 1)
         self._mlm_accuracy(logits, label)
-        self._perplexity(loss.item(), len(label))
+        self._perplexity(loss.item() * len(label), len(label))
         return loss
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class BertForPreTraining(Model):
         `nsp_accuracy`, over all pairs.
         """
         return {
-            "perplexity": float(self._perplexity.get_metric(reset)),
+            "perplexity": self._perplexity.get_metric(reset)["perplexity"],
             "mlm_accuracy": float(self._mlm_accuracy.get_metric(reset)),
             "nsp_accuracy": float(self._nsp_accuracy.get_metric(reset)),
         }
