@@ -213,7 +213,7 @@ def tokenizers_without_encode_plus() -> Iterator[None]:
     """
     Since transformers 4.44 `add_special_tokens` is no longer an option of `from_pretrained`
     (AllenNLP passes it and gives it again at every call), and since 5.0 `encode_plus` is spelled as
-    a plain call.
+    a plain call and fast tokenizers no longer have `build_inputs_with_special_tokens`.
     """
     yield
     module = sys.modules["allennlp.common.cached_transformers"]
@@ -224,10 +224,22 @@ def tokenizers_without_encode_plus() -> Iterator[None]:
         tokenizer = get_tokenizer(model_name, **kwargs)
         if not hasattr(tokenizer, "encode_plus"):
             tokenizer.encode_plus = tokenizer.__call__
+        if not hasattr(tokenizer, "build_inputs_with_special_tokens"):
+            tokenizer.build_inputs_with_special_tokens = _between_special_tokens(tokenizer)
         return tokenizer
 
     module.get_tokenizer = get_tokenizer_today
-    log("cached_transformers.get_tokenizer: no add_special_tokens, encode_plus")
+    log("cached_transformers.get_tokenizer: no add_special_tokens, encode_plus, build_inputs")
+
+
+def _between_special_tokens(tokenizer):
+    def build(ids: list[int]) -> list[int]:
+        encoded = tokenizer("a", return_special_tokens_mask=True)
+        special, around = encoded["special_tokens_mask"], encoded["input_ids"]
+        end = len(special) - special[::-1].index(0)
+        return around[: special.index(0)] + ids + around[end:]
+
+    return build
 
 
 @repair("allennlp.training.optimizers")

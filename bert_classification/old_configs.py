@@ -49,19 +49,20 @@ def _at(config: Any, key: str) -> Any:
 
 def _iterator(loader: str) -> Callable[[Any], Optional[Advice]]:
     def advise(iterator: Any) -> Optional[Advice]:
-        return None if iterator is None else Advice({loader: dict(_loader(iterator))})
+        shuffle = {"shuffle": True} if loader == "data_loader" else {}
+        return None if iterator is None else Advice({loader: dict(_loader(iterator, shuffle))})
 
     return advise
 
 
-def _loader(iterator: Config) -> Iterator[tuple[str, Any]]:
+def _loader(iterator: Config, shuffle: Config) -> Iterator[tuple[str, Any]]:
     size = {"batch_size": iterator.get("batch_size", 32)}
     if iterator.get("type") == "bucket":
         pairs = iterator.get("sorting_keys") or [["tokens"]]
         fields = list(dict.fromkeys(field for field, *_ in pairs))
         yield "batch_sampler", {"type": "bucket", **size, "sorting_keys": fields}
     else:
-        yield from {**size, "shuffle": True}.items()
+        yield from {**size, **shuffle}.items()
     if iterator.get("max_instances_in_memory"):
         yield "max_instances_in_memory", iterator["max_instances_in_memory"]
 

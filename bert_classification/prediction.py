@@ -37,10 +37,20 @@ class BertPredictor(Predictor):
     precision : `str`, optional (default = `float32`)
         Or `bfloat16`, or `int8` on the CPU; see `precision.set_precision`. On the command line
         `--predictor-args '{"precision": "int8"}'`.
+
+    # Attributes of its class
+
+    example : `JsonDict`
+        A record that shows what the task does.
+    segment_keys : `Tuple[str, ...]`
+        The attributes of the reader's example that hold the first and the second text which BERT
+        reads, where word importance can be told; of a list, BERT reads each one in its own row.
     """
 
     input_keys: tuple[str, ...] = ()
     gold_key: str = ""
+    example: JsonDict = {}
+    segment_keys: tuple[str, ...] = ()
 
     _dataset_reader: BertReader
     _model: Any
@@ -58,6 +68,11 @@ class BertPredictor(Predictor):
             raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
         self._token_budget = token_budget
         set_precision(self._model.bert, precision)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The labels that the task knows, in the order of `probs`; none where it has none."""
+        return ()
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:
         return self.predict_batch_json([inputs])[0]

@@ -3,21 +3,26 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any, Callable, Iterator
 from unittest import mock
 
 import pytest
+import uvicorn
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # The tiny BERT is too small to share among threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from allennlp.commands import main  # noqa: E402
+from allennlp.predictors import Predictor  # noqa: E402
 
 import bert_classification  # noqa: E402, F401  registers everything
+from bert_classification.serving.app import make_app  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
@@ -73,6 +78,25 @@ def archive_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return archives[task]
 
     return train
+
+
+@pytest.fixture
+def serve() -> Iterator[Any]:
+    """A server on loopback, in a thread, for a predictor."""
+    servers = []
+
+    def start(predictor: Predictor, **options: Any) -> str:
+        listening = socket.create_server(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(make_app(predictor, **options), log_config=None))
+        thread = threading.Thread(target=server.run, args=([listening],))
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+    yield start
+    for server, thread in servers:
+        server.should_exit = True
+        thread.join()
 
 
 def write_lines(path: Path, lines: list[Any]) -> str:

@@ -184,3 +184,15 @@ def test_fused_adamw_gives_the_numbers_of_pytorchs(groups) -> None:
             optimizer.step()
     assert torch.allclose(ours.weight, theirs.weight, atol=1e-6)
     assert torch.allclose(ours.bias, theirs.bias, atol=1e-6)
+
+
+def test_pretrained_transformer_indexer_folds_long_texts() -> None:
+    from allennlp.data import Vocabulary
+    from allennlp.data.token_indexers import PretrainedTransformerIndexer
+    from allennlp.data.tokenizers import PretrainedTransformerTokenizer
+
+    tokens = PretrainedTransformerTokenizer("fixtures/bert").tokenize("the the the the")
+    indexer = PretrainedTransformerIndexer("fixtures/bert", max_length=4)
+    ids = indexer.tokens_to_indices(tokens, Vocabulary())["token_ids"]
+    first, *inner, last = (token.text_id for token in tokens)
+    assert ids == [first, *inner[:2], last, first, *inner[2:], last]

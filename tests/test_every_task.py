@@ -2,19 +2,15 @@
 
 import json
 import shlex
-import socket
-import threading
-from typing import Any, Iterator
+from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from allennlp.common import Params
 from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from bert_classification.serving.app import make_app
 from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
 from tests.test_package import TASKS
 
@@ -43,25 +39,6 @@ WITH_LABELS = sorted(set(RECORDS) - {"causal_lm", "masked_lm", "pretraining"})
 
 def test_no_task_is_forgotten() -> None:
     assert sorted(RECORDS) == sorted(EXPECTED) == TASKS
-
-
-@pytest.fixture
-def serve() -> Iterator[Any]:
-    """A server on loopback, in a thread, for a predictor."""
-    servers = []
-
-    def start(predictor: Predictor) -> str:
-        listening = socket.create_server(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(make_app(predictor), log_config=None))
-        thread = threading.Thread(target=server.run, args=([listening],))
-        thread.start()
-        servers.append((server, thread))
-        return f"http://127.0.0.1:{listening.getsockname()[1]}"
-
-    yield start
-    for server, thread in servers:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -156,6 +133,35 @@ def test_saliency(task, name, archive_of) -> None:
     )
     (importance,) = result["instance_1"].values()
     assert len(importance) > 4 and sum(importance) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_page_knows_the_task_and_its_example_is_one(task, archive_of, serve) -> None:
+    url = serve(Predictor.from_path(archive_of(task)))
+    about = httpx.get(f"{url}/about").json()
+    assert about["task"] == task
+    assert about["saliency"] == (task in WITH_LABELS)
+    assert about["stream"] == (task == "causal_lm")
+    assert about["example"] and set(about["example"]) <= set(about["fields"])
+    answer = httpx.post(f"{url}/predict", json=about["example"]).json()
+    assert EXPECTED[task] <= set(answer)
+    if about["labels"] and "probs" in answer:
+        assert len(about["labels"]) == len(answer["probs"])
+    assert {each["type"] for each in answer.get("entities", [])} <= set(about["labels"])
+
+
+@pytest.mark.parametrize("task", WITH_LABELS)
+def test_word_importance(task, archive_of, serve) -> None:
+    url = serve(Predictor.from_path(archive_of(task)))
+    record = RECORDS[task]
+    words = httpx.post(f"{url}/saliency", json=record, timeout=60).json()
+    assert sum(word["score"] for word in words) == pytest.approx(1, abs=1e-3)
+    texts = {"text": " ".join(record["tokens"])} if "tokens" in record else record
+    assert {word["key"] for word in words} == set(texts)
+    for word in words:
+        text = texts[word["key"]]
+        text = text[word["choice"]] if "choice" in word else text
+        assert text[word["start"] : word["end"]] == word["text"]
 
 
 @pytest.mark.parametrize("task", TASKS)

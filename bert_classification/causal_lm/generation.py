@@ -138,9 +138,34 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
     # Padding stands on the left, so that all continuations begin at the same place.
     input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
     mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
-    with _seeded(how.generation.seed, model.device):
+    with Draws(how.generation.seed, model.device).going_on():
         sequences = model.generate(input_ids, attention_mask=mask, generation_config=_config(how))
     return [_until(row, how.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
+
+
+def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[int]:
+    """
+    The continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
+    between two of them the model and the random generators are free. Beams are known at their end
+    only.
+    """
+    if how.generation.num_beams > 1:
+        yield from continue_texts(model, [text], how)[0].tolist()
+        return
+    config = _config(how)
+    config.max_new_tokens, config.return_dict_in_generate = 1, True
+    draws = Draws(how.generation.seed, model.device)
+    sequences, cache = text.unsqueeze(0), None
+    for _ in range(how.generation.max_new_tokens):
+        mask = torch.ones_like(sequences)
+        with draws.going_on():
+            longer = model.generate(
+                sequences, attention_mask=mask, generation_config=config, past_key_values=cache
+            )
+        sequences, cache = longer.sequences, longer.past_key_values
+        yield int(sequences[0, -1])
+        if sequences[0, -1] == how.eos_token_id:
+            return
 
 
 def _config(how: Prompt) -> GenerationConfig:
@@ -151,15 +176,29 @@ def _config(how: Prompt) -> GenerationConfig:
     )
 
 
-@contextmanager
-def _seeded(seed: Optional[int], device: torch.device) -> Iterator[None]:
+class Draws:
     """With a seed, draws of its own that leave the global generators as they were."""
-    if seed is None:
-        yield
-        return
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
+
+    def __init__(self, seed: Optional[int], device: torch.device) -> None:
+        self._seed = seed
+        self._devices = [device] if device.type == "cuda" else []
+        self._states: list[Tensor] = []
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Begins with the seed, and later where it stopped."""
+        if self._seed is None:
+            yield
+            return
+        with torch.random.fork_rng(self._devices):
+            if self._states:
+                torch.set_rng_state(self._states[0])
+                for device, state in zip(self._devices, self._states[1:]):
+                    torch.cuda.set_rng_state(state, device)
+            else:
+                torch.manual_seed(self._seed)
+            yield
+            self._states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._devices)]
 
 
 def _until(ids: Tensor, end: int) -> Tensor:

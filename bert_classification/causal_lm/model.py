@@ -1,4 +1,4 @@
-from typing import Any, Optional, Union
+from typing import Any, Iterator, Optional, Union
 
 import torch
 from allennlp.data import TextFieldTensors, Vocabulary
@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertLMHeadModel, BertModel, GenerationConfig
 
-from bert_classification.causal_lm.generation import Prompt, alike, continue_texts
+from bert_classification.causal_lm.generation import Prompt, alike, continue_texts, stream_text
 from bert_classification.causal_lm.perplexity import CorpusPerplexity
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import encode, encode_field
@@ -145,6 +145,19 @@ class BertForCausalLM(Model):
             for number, ids in zip(numbers, continued):
                 continuation_ids[number] = ids.tolist()
         return {"continuation_ids": continuation_ids, "logprob": logprob}
+
+    @torch.no_grad()
+    def stream(self, text: Tensor, prompt: Prompt) -> Iterator[dict[str, Any]]:
+        """
+        `generate` for the piece ids of one text, shape `(length,)`, step by step: after each piece
+        `continuation_ids` so far, at the end with their `logprob`.
+        """
+        ids: list[int] = []
+        for number in stream_text(self._generator[0], text, prompt):
+            ids.append(number)
+            yield {"continuation_ids": ids}
+        logprob = self._continuation_logprob([text], [text.new_tensor(ids)])
+        yield {"continuation_ids": ids, "logprob": logprob.item()}
 
     def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
         whole = [torch.cat(parts) for parts in zip(texts, continued)]

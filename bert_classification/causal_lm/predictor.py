@@ -1,5 +1,6 @@
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
+import torch
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
@@ -20,21 +21,45 @@ class BertForCausalLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", *KEYS)
+    example = {
+        "text": "In the beginning",
+        "max_new_tokens": 40,
+        "do_sample": True,
+        "temperature": 0.7,
+        "seed": 1,
+    }
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
-        return [self._readable(*pair) for pair in zip(instances, outputs)]
+        prompts: list[Any] = [instance["prompt"] for instance in instances]
+        return [
+            self._readable(each.metadata.text, output) for each, output in zip(prompts, outputs)
+        ]
 
-    def _readable(self, instance: Instance, output: JsonDict) -> JsonDict:
-        prompt: Any = instance["prompt"]
-        text = prompt.metadata.text
+    def stream_json(self, inputs: JsonDict) -> Iterator[JsonDict]:
+        """
+        The output of `predict_json` while it comes into being: after each word piece
+        `{"continuation": ...}`, as far as it goes, and then the whole. Between two of them the
+        model may do other things. `RecordError` for a record that is not what the task expects.
+        """
+        fields: Any = self._json_to_instance(inputs).fields
+        prompt = fields["prompt"].metadata
+        ids = torch.from_numpy(fields["tokens"].ids).long().to(self._model.bert.device)
+        for output in self._model.stream(ids, prompt):
+            readable = self._readable(prompt.text, output)
+            if "logprob" in output:
+                yield self.output(inputs, readable)
+            else:
+                yield {"continuation": readable["continuation"]}
+
+    def _readable(self, text: str, output: JsonDict) -> JsonDict:
         continuation = join_pieces(self._dataset_reader.pieces, output["continuation_ids"])
         if text[-1].isspace():
             continuation = continuation.lstrip()
         return {
             "text": text + continuation,
             "continuation": continuation,
-            "logprob": output["logprob"],
+            "logprob": output.get("logprob"),
         }
 
 
@@ -47,6 +72,7 @@ class BertForCausalLMScoringPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence")
+    example = {"text": "In spring the river is high."}
 
     _dataset_reader: BertForCausalLMReader
 

@@ -1,6 +1,7 @@
+from typing import Sequence
+
 import numpy
 from allennlp.data import Instance
-from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
 from bert_classification.prediction import BertPredictor
@@ -15,10 +16,16 @@ class BertForClassificationPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
+    example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
+    segment_keys = ("text", "text_pair")
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self._model.problem.names
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
         labelled = instance.duplicate()
-        labelled.add_field("label", LabelField(int(outputs["probs"].argmax()), skip_indexing=True))
+        labelled.add_field("label", self._model.problem.predicted_field(outputs))
         return [labelled]

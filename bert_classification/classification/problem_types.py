@@ -7,6 +7,8 @@ from typing import Any, Optional, Sequence, Union
 import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import Field
+from allennlp.data.fields import ArrayField, LabelField
 from allennlp.training.metrics import CategoricalAccuracy, FBetaMeasure
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import f1_score, matthews_corrcoef, mean_squared_error
@@ -71,6 +73,9 @@ class SingleLabel(torch.nn.Module):
             ]
         return readable
 
+    def predicted_field(self, output: dict[str, Any]) -> Field:
+        return LabelField(int(output["probs"].argmax()), skip_indexing=True)
+
     def metrics(self, reset: bool) -> dict[str, float]:
         f1 = self._f1.get_metric(reset)["fscore"]
         return {
@@ -131,6 +136,10 @@ class MultiLabel(torch.nn.Module):
             ]
         }
 
+    def predicted_field(self, output: dict[str, Any]) -> Field:
+        chosen = output["probs"] >= self.thresholds.cpu().numpy()
+        return ArrayField(chosen.astype(numpy.float32))
+
     def metrics(self, reset: bool) -> dict[str, float]:
         return self._f1.get_metric(reset)
 
@@ -169,6 +178,10 @@ class Regression(torch.nn.Module):
 
     def readable(self, output: dict[str, Any]) -> dict[str, list]:
         return {}
+
+    def predicted_field(self, output: dict[str, Any]) -> Field:
+        # At the score itself the loss is flat; one below, its gradient is that of the score.
+        return ArrayField(numpy.array(output["score"] - 1, numpy.float32))
 
     def metrics(self, reset: bool) -> dict[str, float]:
         return self._scores.get_metric(reset)

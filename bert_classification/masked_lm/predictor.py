@@ -13,3 +13,6 @@ class BertForMaskedLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", "targets", "top_k")
+    example = {
+        "text": "She was born in New [MASK] and wrote her first [MASK] at the age of twelve."
+    }

@@ -15,6 +15,11 @@ class BertForMultipleChoicePredictor(BertPredictor):
 
     input_keys = ("prompt", "question", "choices")
     gold_key = "label"
+    example = {
+        "prompt": "What do people do at the end of a concert?",
+        "choices": ["applaud", "sleep", "cook", "swim"],
+    }
+    segment_keys = ("prompt", "choices")
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]

@@ -3,6 +3,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
+from bert_classification.next_sentence import LABELS
 from bert_classification.prediction import BertPredictor
 
 
@@ -15,6 +16,12 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
+    example = {
+        "text": "The bread was still warm.",
+        "text_pair": "She cut two thick slices of it and looked for the butter.",
+    }
+    segment_keys = ("text", "text_pair")
+    labels = LABELS
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]

@@ -1,5 +1,6 @@
 from allennlp.predictors import Predictor
 
+from bert_classification.next_sentence import LABELS
 from bert_classification.prediction import BertPredictor
 
 
@@ -15,3 +16,8 @@ class BertForPreTrainingPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
     gold_key = "label"
+    example = {
+        "text": "She was born in New [MASK].",
+        "text_pair": "At the age of twelve she wrote her first [MASK].",
+    }
+    labels = LABELS

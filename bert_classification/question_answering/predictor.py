@@ -31,6 +31,13 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
 
     input_keys = ("question", "context", "is_impossible")
     gold_key = "answers"
+    example = {
+        "question": "How long was it the tallest building in the world?",
+        "context": "The Eiffel Tower stands on the left bank of the Seine in Paris. It was built "
+        "for the World's Fair of 1889 and named after Gustave Eiffel, whose company designed it. "
+        "With its 330 metres it was the tallest building in the world for 41 years.",
+    }
+    segment_keys = ("question", "context")
 
     def __init__(
         self,

@@ -9,7 +9,6 @@ from allennlp.predictors import Predictor
 from fastapi import FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import PlainTextResponse
-from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
@@ -18,6 +17,7 @@ from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.description import REFUSALS, add_docs, describe
 from bert_classification.serving.gate import Gate, refusal
 from bert_classification.serving.metrics import Metrics
+from bert_classification.serving.pages import add_pages
 from bert_classification.serving.predictions import Predictions
 from bert_classification.serving.settings import Settings
 
@@ -74,9 +74,7 @@ def make_app(
         async with model.place():
             return await model.call(function, *args)
 
-    # The pages take `run`, `title` and `field_names`.
-    if static_dir is not None:
-        app.mount("/", StaticFiles(directory=static_dir, html=True))
+    add_pages(app, predictor, run, title, field_names, static_dir)
     return app
 
 

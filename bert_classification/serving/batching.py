@@ -6,16 +6,16 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, AsyncIterator, Callable, NamedTuple, Optional, Sequence, Union, cast
+from typing import Any, AsyncIterator, Callable, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
-from allennlp.data.fields import ListField
 from allennlp.predictors import Predictor
 from starlette.exceptions import HTTPException
 
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.settings import Settings
+from bert_classification.text_field import pieces_of
 
 
 class Work(NamedTuple):
@@ -75,7 +75,7 @@ class ModelThread:
 
     async def predict(self, instances: Sequence[Instance]) -> list[Any]:
         """The output for each instance, or the exception that the model raised."""
-        works = [self._add(each, word_pieces(each)) for each in instances]
+        works = [self._add(each, pieces_of(each)) for each in instances]
         return await asyncio.gather(*works, return_exceptions=True)
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -138,13 +138,7 @@ class ModelThread:
 
     def _count(self, instances: list[Instance]) -> None:
         self._metrics.batch_records.observe(len(instances))
-        self._metrics.tokens.inc(sum(map(word_pieces, instances)))
-
-
-def word_pieces(instance: Instance) -> int:
-    """How many word pieces an instance has, in all its windows or choices."""
-    field = cast(Any, instance["tokens"])
-    return sum(map(len, field)) if isinstance(field, ListField) else len(field)
+        self._metrics.tokens.inc(sum(map(pieces_of, instances)))
 
 
 def _settle(future: asyncio.Future, result: Any) -> None:

@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from bert_classification.prediction import BertPredictor
 from bert_classification.records import RecordError
 from bert_classification.serving.answer import Answer
-from bert_classification.serving.batching import ModelThread, word_pieces
+from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import client_gone, parse_body
 from bert_classification.serving.gate import fault
 from bert_classification.serving.settings import Settings
+from bert_classification.text_field import pieces_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Predictions:
         self._log_inputs = log_inputs
 
     async def predict(self, request: Request) -> Answer:
-        ((record, outcome),) = await self._outcomes(request, _one_record)
+        ((record, outcome),) = await self._outcomes(request, one_record)
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             raise outcome
         status = 422 if isinstance(outcome, RecordError) else 200
@@ -79,7 +80,7 @@ class Predictions:
 
     def _limited(self, result: Union[Instance, RecordError]) -> Union[Instance, RecordError]:
         limit = self._settings.max_record_tokens
-        if isinstance(result, Instance) and (pieces := word_pieces(result)) > limit:
+        if isinstance(result, Instance) and (pieces := pieces_of(result)) > limit:
             return RecordError(
                 f"the record has {pieces} word pieces in all, more than the {limit} of "
                 "`--max-record-tokens`; shorten it."
@@ -105,7 +106,7 @@ class Predictions:
         return cast(JsonDict, outcome)
 
 
-def _one_record(value: Any) -> list[Any]:
+def one_record(value: Any) -> list[Any]:
     if not isinstance(value, dict):
         raise HTTPException(400, "expected one record, a JSON object; /predict_batch takes a list.")
     return [value]

@@ -44,6 +44,10 @@ class Example(NamedTuple):
     tags: Optional[list[str]]
     place: str
 
+    @property
+    def text(self) -> str:
+        return self.words.text
+
 
 @DatasetReader.register("bert_for_token_classification")
 class BertForTokenClassificationReader(BertReader):

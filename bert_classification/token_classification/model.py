@@ -103,7 +103,8 @@ class BertForTokenClassification(Model):
         self._internals = (output_hidden_states, output_attentions)
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
-        self._span_f1 = SpanF1(sorted({tag[2:] for tag in self._tags.values() if tag != "O"}))
+        self.entity_types = sorted({tag[2:] for tag in self._tags.values() if tag != "O"})
+        self._span_f1 = SpanF1(self.entity_types)
 
     def forward(
         self,

@@ -1,4 +1,4 @@
-from typing import Any, Optional, cast
+from typing import Any, Optional, Sequence, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
@@ -37,6 +37,15 @@ class BertForTokenClassificationPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "tokens")
     gold_key = "tags"
+    example = {
+        "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, while "
+        "her brother stayed in London."
+    }
+    segment_keys = ("text",)
+
+    @property
+    def labels(self) -> Sequence[str]:
+        return self._model.entity_types
 
     _dataset_reader: BertForTokenClassificationReader
 

@@ -1,0 +1,184 @@
+"""The page of `allennlp serve`, one for each task, and what it asks the server for."""
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, AsyncIterator, Awaitable, Callable, Iterator, Optional, Sequence
+
+from allennlp.common.util import JsonDict
+from allennlp.predictors import Predictor
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, Response, StreamingResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from bert_classification.prediction import BertPredictor
+from bert_classification.records import RecordError
+from bert_classification.serving.answer import Answer
+from bert_classification.serving.body import parse_body
+from bert_classification.serving.description import REFUSALS
+from bert_classification.serving.gate import fault
+from bert_classification.serving.predictions import one_record
+from bert_classification.serving.saliency import can_tell_importance, word_importance
+
+STATIC = Path(__file__).parent / "static"
+HEADERS = {
+    # Whatever a record or a model may say, a browser runs and loads what stands here alone.
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+Run = Callable[..., Awaitable[Any]]
+
+
+class OwnFiles(StaticFiles):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(HEADERS)
+        return response
+
+
+def add_pages(
+    app: FastAPI,
+    predictor: Predictor,
+    run: Run,
+    title: str,
+    field_names: Sequence[str] = (),
+    static_dir: Optional[str] = None,
+) -> None:
+    """
+    Adds to an application `GET /`, the page; `GET /about`, what the page has to know; and, where
+    the task has them, `POST /saliency` and `POST /stream`. It is the last to add routes: with
+    `static_dir` every other path is a file.
+
+    # Parameters
+
+    app : `FastAPI`
+        It has `POST /predict`.
+    predictor : `Predictor`
+        Any predictor; one that is not ours has a page with the fields `field_names`, or, without
+        names, one for the record as JSON.
+    run : `Callable[..., Awaitable[Any]]`
+        `await run(function, *args)` calls a function where the model may be used.
+    title : `str`
+        The heading of the page.
+    field_names : `Sequence[str]`, optional
+        The keys that the predictor takes.
+    static_dir : `str`, optional
+        A directory with an `index.html` in the place of our page; other files of it are served
+        under their names.
+    """
+    about = about_page(predictor, title, field_names)
+
+    @app.get("/about")
+    async def get_about() -> Answer:
+        """What is served: the task, an example, its labels, and what the server can do with it."""
+        return Answer(about)
+
+    if about["saliency"]:
+        add_saliency(app, predictor, run)
+    if about["stream"]:
+        add_stream(app, predictor, run)
+    if static_dir is not None:
+        app.mount("/", StaticFiles(directory=static_dir, html=True))
+        return
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        return FileResponse(STATIC / "index.html", headers=HEADERS)
+
+    app.mount("/static", OwnFiles(directory=STATIC))
+
+
+def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> JsonDict:
+    """The answer of `GET /about`."""
+    about = {
+        "title": title,
+        "task": None,
+        "example": dict.fromkeys(field_names, ""),
+        "fields": list(field_names),
+        "labels": [],
+        "saliency": False,
+        "stream": False,
+    }
+    if isinstance(predictor, BertPredictor):
+        about.update(
+            task=task_of(predictor),
+            example=predictor.example,
+            fields=list(predictor.input_keys),
+            labels=list(predictor.labels),
+            saliency=can_tell_importance(predictor),
+            stream=hasattr(predictor, "stream_json"),
+        )
+    return about
+
+
+def task_of(predictor: BertPredictor) -> Optional[str]:
+    """The task that there is a page for, by the name of the model."""
+    name = (predictor._model.default_predictor or "").removeprefix("bert_for_")
+    return name if (STATIC / "tasks" / f"{name}.js").exists() else None
+
+
+def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
+    @app.post("/saliency", responses=REFUSALS, openapi_extra=taking(predictor.example))
+    async def saliency(request: Request) -> Answer:
+        """How much each word of a record counts for the answer."""
+        (record,) = one_record(parse_body(await request.body()))
+        with refusing_records():
+            return Answer(await run(word_importance, predictor, record))
+
+
+def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
+    @app.post(
+        "/stream",
+        response_class=StreamingResponse,
+        responses=REFUSALS,
+        openapi_extra=taking(predictor.example),
+    )
+    async def stream(request: Request) -> StreamingResponse:
+        """
+        A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
+        far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
+        goes away stops it.
+        """
+        (record,) = one_record(parse_body(await request.body()))
+        outputs = predictor.stream_json(record)
+        with refusing_records():
+            first = await run(next, outputs, None)
+        lines = json_lines(first, outputs, run)
+        # Or nginx would keep the lines until there are many.
+        headers = {"X-Accel-Buffering": "no"}
+        return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
+
+
+def taking(example: JsonDict) -> JsonDict:
+    """What OpenAPI says of a request that brings a record."""
+    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+@contextmanager
+def refusing_records() -> Iterator[None]:
+    try:
+        yield
+    except RecordError as error:
+        raise HTTPException(422, str(error)) from error
+
+
+async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[bytes]:
+    """The output and those that follow it, a line each; other requests come in between."""
+    try:
+        while output is not None:
+            yield line(output)
+            output = await run(next, outputs, None)
+    except HTTPException as error:
+        yield line({"error": error.detail})
+    except Exception as error:
+        yield line({"error": fault(error)})
+
+
+def line(output: JsonDict) -> bytes:
+    return bytes(Answer(output).body) + b"\n"

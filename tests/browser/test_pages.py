@@ -1,0 +1,219 @@
+"""The page of each task in a real browser, used with the keyboard, and looked at."""
+
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any, Iterator
+
+import httpx
+import pytest
+from axe_core_python.selenium import Axe
+from PIL import Image
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.test_every_task import RECORDS, WITH_LABELS
+
+MARKUP = "<img src=x onerror=alert(1)>"
+# Records for the forms, in other words than the examples.
+TYPED = {**RECORDS, "token_classification": {"text": "Anna 😀 lives in Oslo"}}
+SIZES = {"light": 900, "dark": 900, "narrow": 360, "wide": 1400}
+
+
+class Page:
+    """A task's page in the browser."""
+
+    def __init__(self, browser: Any, url: str) -> None:
+        self.browser, self.url = browser, url
+        self.look("light")
+        browser.get(url)
+        self.wait()
+
+    def __call__(self, selector: str) -> list[WebElement]:
+        return self.browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def texts(self, selector: str) -> list[str]:
+        return [each.get_property("textContent") for each in self(selector)]
+
+    def wait(self) -> None:
+        """Until an answer or an error is there."""
+        WebDriverWait(self.browser, 60, 0.02).until(
+            lambda _: self("#result[aria-busy=false]") and self("#view > *, #error > *")
+        )
+
+    def fill(self, record: dict[str, Any]) -> None:
+        """Types a record, in the place of what stands in the form."""
+        for key, value in record.items():
+            if isinstance(value, list):
+                self.fill_list(value)
+            else:
+                self.type(self(f"#field-{key}")[0], str(value))
+
+    def fill_list(self, values: list[str]) -> None:
+        for remove in self(".list button"):
+            remove.send_keys(Keys.ENTER)
+        for value in values:
+            self(".list + button")[0].send_keys(Keys.ENTER)
+            self.browser.switch_to.active_element.send_keys(value)
+
+    def type(self, control: WebElement, text: str) -> None:
+        control.send_keys(Keys.CONTROL, "a")
+        # A driver cannot type characters beyond the first plane.
+        self.browser.execute_cdp_cmd("Input.insertText", {"text": text})
+
+    def submit(self, control: WebElement) -> None:
+        control.send_keys(Keys.CONTROL, Keys.ENTER)
+        self.wait()
+
+    def example(self) -> dict[str, Any]:
+        return httpx.get(f"{self.url}about").json()["example"]
+
+    def answer(self) -> dict[str, Any]:
+        return json.loads(self.texts("#json")[0])
+
+    def look(self, name: str) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if name == "dark" else "light"}
+        still = {"name": "prefers-reduced-motion", "value": "reduce"}
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
+        self.resize(SIZES[name], 600)
+
+    def resize(self, width: int, height: int) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+    def picture(self, name: str, path: Path) -> None:
+        self.look(name)
+        self.browser.execute_script("document.activeElement.blur()")
+        height = self.browser.execute_script("return document.documentElement.scrollHeight")
+        self.resize(SIZES[name], height)
+        seen = Image.open(io.BytesIO(self.browser.get_screenshot_as_png()))
+        seen.convert("RGB").quantize(128).save(path, optimize=True)
+
+
+@pytest.fixture
+def page(browser, url) -> Iterator[Page]:
+    yield Page(browser, url)
+    # The browser itself notes each answer that is an error.
+    noted = [entry["message"] for entry in browser.get_log("browser")]
+    assert not [message for message in noted if "status of 422" not in message]
+
+
+def with_markup(value: Any) -> Any:
+    if isinstance(value, list):
+        return [with_markup(each) for each in value]
+    return f"{MARKUP} {value}" if isinstance(value, str) else value
+
+
+def shown(page: Page, task: str, answer: dict[str, Any]) -> bool:
+    """Whether the page shows an answer as its task is shown."""
+    headline = page.texts("#headline")[0]
+    names = page.texts(".bars .name")
+    first = page.texts(".chosen .name")[:1]
+    if task in ("classification", "multiple_choice"):
+        best = answer["choice" if task == "multiple_choice" else "label"]
+        return first == [best] and headline.startswith(best) and len(names) == len(answer["probs"])
+    if task == "token_classification":
+        marks = [(each["text"] + each["type"]) for each in answer["entities"]]
+        return page.texts("mark.entity") == marks and page.texts(".legend li") != []
+    if task == "question_answering":
+        marks = [answer["answer"]] if answer["answer"] else []
+        return page.texts("mark.answer") == marks and first == [headline] == (
+            marks or ["No answer"]
+        )
+    if task == "causal_lm":
+        return page.texts("mark.written") == [answer["continuation"]]
+    follows = first == ["The second text follows"] if "is_next" == answer.get("label") else True
+    if task == "next_sentence_prediction":
+        return follows and len(names) == 2
+    slots = [fill[0]["token"].removeprefix("##") for fill in answer["fills"]]
+    tokens = [each["token"] for fill in answer["fills"] for each in fill]
+    return names[: len(tokens)] == tokens and page.texts("mark.slot") == [
+        f"{token}{number}" for number, token in enumerate(slots, 1)
+    ]
+
+
+class TestEveryTask:
+    def test_shows_its_example_and_is_accessible_in_every_look(self, task, page, pictures) -> None:
+        assert shown(page, task, page.answer())
+        if task in WITH_LABELS:
+            page("#importance-switch")[0].send_keys(Keys.SPACE)
+            WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
+            assert "What counts most" in page.texts("#importance-view")[0]
+        for look in SIZES:
+            page.picture(
+                look, pictures / (f"{task}.png" if look == "light" else f"{task}-{look}.png")
+            )
+            width = page.browser.execute_script("return document.documentElement.scrollWidth")
+            assert width == SIZES[look]
+            found = Axe().run(page.browser)["violations"]
+            assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+
+    def test_type_submit_and_read(self, task, page) -> None:
+        record = {**page.example(), **TYPED[task]}
+        page.fill(TYPED[task])
+        page.submit(page("#fields textarea")[0])
+        answer = page.answer()
+        expected = httpx.post(f"{page.url}predict", json=record).json()
+        assert set(answer) == set(expected)
+        assert answer.get("label") == expected.get("label")
+        assert answer.get("text") == expected.get("text")
+        assert shown(page, task, answer)
+        curl = page.texts("#curl")[0]
+        assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == record
+
+    def test_a_bad_input_gets_a_sentence_and_stays(self, task, page) -> None:
+        page.fill(TYPED[task])
+        first, *others = page("#fields textarea, .list input")
+        rest = [each.get_property("value") for each in others]
+        page.type(first, " ")
+        page.submit(first)
+        (error,) = page("#error[role=alert]")
+        key = first.get_attribute("id").removeprefix("field-")
+        assert error.text == f"{key}: the text is empty."
+        assert [each.get_property("value") for each in others] == rest
+        page.fill(TYPED[task])
+        page.submit(first)
+        assert error.text == "" and shown(page, task, page.answer())
+
+    def test_markup_stays_text(self, task, page) -> None:
+        record = {key: with_markup(value) for key, value in TYPED[task].items()}
+        page.fill(record)
+        page.submit(page("#fields textarea")[0])
+        assert page("#view > *") and not page("img, [onerror]")
+        if task not in ("classification", "next_sentence_prediction"):
+            assert MARKUP in page.texts("#view")[0]
+        if task in WITH_LABELS:
+            page("#importance-switch")[0].send_keys(Keys.SPACE)
+            WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
+            assert not page("img, [onerror]") and MARKUP in page.texts(".shaded")[0]
+
+
+@pytest.mark.parametrize("task", ["question_answering"], indirect=True)
+def test_another_answer_is_shown_in_its_place(page) -> None:
+    answer = page.answer()["n_best"][1]
+    page(".bars button")[1].send_keys(Keys.ENTER)
+    assert page.texts("mark.answer") == [answer["answer"]]
+    context = page("#field-context")[0].get_property("value")
+    assert page.texts("#view .passage")[0] == context
+
+
+@pytest.mark.parametrize("task", ["causal_lm"], indirect=True)
+def test_options_of_chance(page) -> None:
+    chance, temperature, seed = (
+        page(f"#field-{key}")[0] for key in ("do_sample", "temperature", "seed")
+    )
+    chance.send_keys(Keys.SPACE)
+    assert not temperature.is_enabled() and not seed.is_enabled()
+    chance.send_keys(Keys.SPACE)
+    page.type(temperature, "high")
+    page.submit(temperature)
+    assert page.texts("#error")[0].startswith("temperature: expected a number from 0.01 to 100")
+    page.type(temperature, "1.5")
+    page.type(seed, "3")
+    page.submit(seed)
+    record = {**page.example(), "temperature": 1.5, "seed": 3}
+    expected = httpx.post(f"{page.url}predict", json=record).json()
+    assert page.texts("mark.written") == [expected["continuation"]]
