@@ -269,7 +269,8 @@ def _adamw_with_correct_bias() -> type:
                     "torch.optim.AdamW always corrects the bias. Take the key out of "
                     "`trainer.optimizer`."
                 )
-            groups = list(params)
+            params = list(params)
+            groups = params if isinstance(params[0], dict) else [{"params": params}]
             # One pass over all parameters instead of one for each; the numbers are the same.
             fused = all(_may_be_fused(each) for group in groups for each in group["params"])
             super().__init__(groups, fused=fused, **kwargs)

@@ -1,5 +1,6 @@
 """AllenNLP's own commands and features on this stack, each through the command a user types."""
 
+import copy
 import json
 import os
 import subprocess
@@ -8,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from allennlp.common import Params
+from allennlp.training.optimizers import Optimizer
 
 from tests.conftest import ROOT, allennlp, run_allennlp
 
@@ -157,6 +161,29 @@ def test_pretrained_transformer_tokenizer_works() -> None:
 
     tokens = PretrainedTransformerTokenizer("fixtures/bert").tokenize("The soup")
     assert [token.text for token in tokens][0] == "[CLS]"
+
+
+@pytest.mark.parametrize("groups", [None, [[["bias"], {"weight_decay": 0.0}]]])
+def test_fused_adamw_gives_the_numbers_of_pytorchs(groups) -> None:
+    torch.manual_seed(0)
+    ours = torch.nn.Linear(5, 3)
+    theirs = copy.deepcopy(ours)
+    settings = {"type": "huggingface_adamw", "lr": 0.01, "weight_decay": 0.1}
+    params = Params({**settings, "parameter_groups": groups} if groups else settings)
+    fused = Optimizer.from_params(params, model_parameters=list(ours.named_parameters()))
+    assert fused.defaults["fused"]
+    bias = {"params": [theirs.bias], **({"weight_decay": 0.0} if groups else {})}
+    plain = torch.optim.AdamW(
+        [{"params": [theirs.weight]}, bias], lr=0.01, weight_decay=0.1, eps=1e-8, foreach=False
+    )
+    batch = torch.randn(4, 5)
+    for model, optimizer in ((ours, fused), (theirs, plain)):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(batch).square().sum().backward()
+            optimizer.step()
+    assert torch.allclose(ours.weight, theirs.weight, atol=1e-6)
+    assert torch.allclose(ours.bias, theirs.bias, atol=1e-6)
 
 
 def test_pretrained_transformer_indexer_folds_long_texts() -> None:
