@@ -67,6 +67,7 @@ class BertPredictor(Predictor):
         if token_budget < 1:
             raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
         self._token_budget = token_budget
+        self.precision = precision
         set_precision(self._model.bert, precision)
 
     @property

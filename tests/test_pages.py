@@ -19,7 +19,7 @@ from bert_classification import (
     PretrainedBertIndexer,
 )
 from bert_classification.records import RecordError
-from bert_classification.serving.saliency import word_importance
+from bert_classification.serving.saliency import can_tell_importance, word_importance
 from tests.conftest import BERT
 
 
@@ -27,6 +27,17 @@ from tests.conftest import BERT
 def archives(archive_of) -> dict[str, Predictor]:
     tasks = ("classification", "causal_lm")
     return {task: Predictor.from_path(archive_of(task)) for task in tasks}
+
+
+@pytest.mark.parametrize(
+    "precision, told", [("float32", True), ("bfloat16", True), ("int8", False)]
+)
+def test_importance_needs_gradients(archive_of, precision, told) -> None:
+    predictor = cast(Any, Predictor.from_path(archive_of("classification"), precision=precision))
+    assert can_tell_importance(predictor) == told
+    if told:
+        words = word_importance(predictor, {"text": "The soup was cold."})
+        assert sum(word["score"] for word in words) == pytest.approx(1, abs=1e-3)
 
 
 class TestFiles:

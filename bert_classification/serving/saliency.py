@@ -34,8 +34,12 @@ class Word(NamedTuple):
 
 
 def can_tell_importance(predictor: BertPredictor) -> bool:
-    """Whether the task has labels, and BERT reads all texts as one row, without padding."""
-    return bool(predictor.segment_keys) and not any(predictor._model._internals)
+    """
+    Whether the task has labels, BERT reads all texts as one row, without padding, and there are
+    gradients, which integers have none of.
+    """
+    in_one_row = not any(predictor._model._internals)
+    return bool(predictor.segment_keys) and in_one_row and predictor.precision != "int8"
 
 
 def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict]:
