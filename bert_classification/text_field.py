@@ -51,19 +51,16 @@ class WordPieceField(SequenceField[TextFieldTensors]):
         return {"pieces": len(self.ids)}
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> TextFieldTensors:
-        length = padding_lengths["pieces"]
-        input_ids = torch.full((length,), self.pad_id, dtype=torch.long)
-        input_ids[: len(self.ids)] = torch.from_numpy(self.ids)
-        positions = torch.arange(length)
-        mask = positions < len(self.ids)
-        token_type_ids = ((positions >= self.second) & mask).long()
-        return {
-            self.indexer_name: {
-                "input_ids": input_ids,
-                "token_type_ids": token_type_ids,
-                "mask": mask,
-            }
-        }
+        # Of so few numbers numpy makes arrays in a fraction of PyTorch's time.
+        length, pieces = padding_lengths["pieces"], len(self.ids)
+        input_ids = numpy.full(length, self.pad_id, dtype=numpy.int64)
+        input_ids[:pieces] = self.ids
+        token_type_ids = numpy.zeros(length, dtype=numpy.int64)
+        token_type_ids[self.second : pieces] = 1
+        mask = numpy.zeros(length, dtype=bool)
+        mask[:pieces] = True
+        arrays = {"input_ids": input_ids, "token_type_ids": token_type_ids, "mask": mask}
+        return {self.indexer_name: {key: torch.from_numpy(each) for key, each in arrays.items()}}
 
     def batch_tensors(self, tensor_list: list[TextFieldTensors]) -> TextFieldTensors:
         fields = [tensors[self.indexer_name] for tensors in tensor_list]
