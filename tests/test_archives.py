@@ -123,9 +123,9 @@ class TestEveryTask:
         allennlp("predict", moved, records, *arguments, "after")
         before, after = (read_json_lines(Path(name)) for name in ("before", "after"))
         assert before and after == before
-        client = TestClient(make_app(Predictor.from_path(moved)))
         record = json.loads(records.read_text().splitlines()[0])
-        assert client.post("/predict", json=record).json().keys() == before[0].keys()
+        with TestClient(make_app(Predictor.from_path(moved))) as client:
+            assert client.post("/predict", json=record).json().keys() == before[0].keys()
 
     def test_evaluate(self, archive_of, task, moved, once) -> None:
         config = Params.from_file(str(ROOT / "training_config" / f"{task}.jsonnet"))
