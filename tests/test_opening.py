@@ -313,7 +313,7 @@ class TestBrokenFiles:
 
     @pytest.mark.parametrize(
         "contents",
-        [b"", b"plain text", gzip.compress(b""), gzip.compress(b"no tar" * 1000)],
+        [b"", b"plain text", gzip.compress(b"", mtime=0), gzip.compress(b"no tar" * 1000, mtime=0)],
         ids=["empty", "text", "gzip of nothing", "gzip of text"],
     )
     def test_something_else(self, tmp_path, contents) -> None:

@@ -452,6 +452,12 @@ class TestCommands:
         ids = re.findall(r'"id": "(.*?)"', (DATA / "dev.json").read_text(encoding="utf-8"))
         assert [output["id"] for output in outputs] == ids
 
+    def test_a_record_without_an_id_has_none_beside_others(self, archive) -> None:
+        record = {"question": "Who?", "context": CONTEXT}
+        predictor = Predictor.from_path(archive)
+        with_id, without = predictor.predict_batch_json([{**record, "id": 7}, record])
+        assert with_id.pop("id") == 7 and without.keys() == with_id.keys()
+
     def test_metrics_are_those_of_the_predictions(self, archive) -> None:
         loaded = load_archive(archive)
         predictor = Predictor.from_archive(loaded)

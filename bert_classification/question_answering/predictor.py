@@ -1,5 +1,6 @@
 from typing import Any, Optional, cast
 
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
@@ -60,6 +61,14 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         for name, value in settings.items():
             if value is not None:
                 setattr(model, name, value)
+
+    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        outputs = super().predict_batch_instance(instances)
+        for instance, output in zip(instances, outputs):
+            # Beside records with an id, one without has none either.
+            if cast(Any, instance["metadata"]).metadata["id"] is None:
+                output.pop("id", None)
+        return outputs
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
