@@ -3,14 +3,39 @@ What next sentence prediction and pre-training share: the labels of pairs, and w
 documents that pairs are drawn from.
 """
 
+from typing import Any, Mapping, Optional, Sequence
+
 from allennlp.common.checks import ConfigurationError
+from allennlp.data.fields import LabelField
 
 from bert_classification.documents import Document
+from bert_classification.reader import get_label
 
 LABELS = ("is_next", "not_next")
 """In the order of the checkpoints' outputs: 0 is the sentence that follows."""
 
 IS_NEXT = LABELS.index("is_next")
+
+
+def names_of_labels(given: Optional[list[str]]) -> list[str]:
+    """The words of the files for `LABELS`; `ConfigurationError` unless they are two."""
+    names = given or list(LABELS)
+    if len(names) != 2:
+        raise ConfigurationError(
+            f"`label_names` has {', '.join(names)}; expected the two words for `is_next` and "
+            "`not_next`, in this order."
+        )
+    return names
+
+
+def label_index(values: Mapping[str, Any], names: Sequence[str]) -> int:
+    """The label of a record by its place in `LABELS`."""
+    return names.index(get_label(values, names))
+
+
+def label_field(index: int) -> LabelField:
+    # Counted by a vocabulary, the more frequent label would come first.
+    return LabelField(index, skip_indexing=True)
 
 
 def check_documents(path: str, block: list[Document], skip_lone_sentences: bool) -> None:

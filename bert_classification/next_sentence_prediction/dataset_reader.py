@@ -1,12 +1,10 @@
 from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
-from allennlp.data.fields import LabelField
 
-from bert_classification.next_sentence import LABELS
+from bert_classification.next_sentence import label_field, label_index, names_of_labels
 from bert_classification.next_sentence_prediction.pairs import read_pairs
-from bert_classification.reader import BertReader, get_label, get_text
+from bert_classification.reader import BertReader, get_text
 from bert_classification.records import Record
 
 
@@ -41,12 +39,7 @@ class BertForNextSentencePredictionReader(BertReader):
 
     def __init__(self, seed: int = 0, skip_lone_sentences: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
-        self.label_names = self.label_names or list(LABELS)
-        if len(self.label_names) != 2:
-            raise ConfigurationError(
-                f"`label_names` has {', '.join(self.label_names)}; expected the two words for "
-                "`is_next` and `not_next`, in this order."
-            )
+        self.label_names = self._names = names_of_labels(self.label_names)
         self._seed = seed
         self._skip_lone_sentences = skip_lone_sentences
 
@@ -59,7 +52,7 @@ class BertForNextSentencePredictionReader(BertReader):
         return Example(
             get_text(values, "text", "sentence"),
             get_text(values, "text_pair"),
-            self._label(values) if labelled else None,
+            label_index(values, self._names) if labelled else None,
         )
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
@@ -74,13 +67,8 @@ class BertForNextSentencePredictionReader(BertReader):
         example = self.parse(values, "text_to_instance", labelled=label is not None)
         return self.to_instances([example])[0]
 
-    def _label(self, values: Mapping[str, Any]) -> int:
-        names = self.label_names or []
-        return names.index(get_label(values, names))
-
     def _instance(self, tokens: Field, example: Example) -> Instance:
         fields = {"tokens": tokens}
         if example.label is not None:
-            # Counted by a vocabulary, the more frequent label would come first.
-            fields["label"] = LabelField(example.label, skip_indexing=True)
+            fields["label"] = label_field(example.label)
         return Instance(fields)

@@ -2,12 +2,12 @@ from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
-from allennlp.data.fields import LabelField, MetadataField
+from allennlp.data.fields import MetadataField
 
 from bert_classification.fills import Query, parse_query
-from bert_classification.next_sentence import LABELS
+from bert_classification.next_sentence import label_field, label_index, names_of_labels
 from bert_classification.pretraining.segments import SEGMENTS, Packing, Pieces, read_segments
-from bert_classification.reader import BertReader, get_label, get_text
+from bert_classification.reader import BertReader, get_text
 from bert_classification.records import Record
 from bert_classification.text_field import join_segments
 
@@ -61,12 +61,7 @@ class BertForPreTrainingReader(BertReader):
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
-        self.label_names = self.label_names or list(LABELS)
-        if len(self.label_names) != 2:
-            raise ConfigurationError(
-                f"`label_names` has {', '.join(self.label_names)}; expected the two words for "
-                "`is_next` and `not_next`, in this order."
-            )
+        self.label_names = self._names = names_of_labels(self.label_names)
         if not 0 <= short_seq_prob <= 1:
             raise ConfigurationError(
                 f"`dataset_reader.short_seq_prob` is {short_seq_prob}; expected 0 to 1."
@@ -89,10 +84,10 @@ class BertForPreTrainingReader(BertReader):
     def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
         # Only our own segments bring arrays; JSON has no tuple.
         if isinstance(values.get(SEGMENTS), tuple):
-            return Example(("", ""), values[SEGMENTS], self._label(values), None)
+            return Example(("", ""), values[SEGMENTS], label_index(values, self._names), None)
         texts = (get_text(values, "text", "sentence"), get_text(values, "text_pair"))
         if labelled:
-            return Example(texts, None, self._label(values), None)
+            return Example(texts, None, label_index(values, self._names), None)
         return Example(texts, None, None, parse_query(values, texts, self.pieces))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
@@ -127,15 +122,10 @@ class BertForPreTrainingReader(BertReader):
         example = self.parse(values, "text_to_instance", labelled=label is not None)
         return self.to_instances([example])[0]
 
-    def _label(self, values: Mapping[str, Any]) -> int:
-        names = self.label_names or []
-        return names.index(get_label(values, names))
-
     def _instance(self, tokens: Field, example: Example) -> Instance:
         fields = {"tokens": tokens}
         if example.label is not None:
-            # Counted by a vocabulary, the more frequent label would come first.
-            fields["next_sentence_label"] = LabelField(example.label, skip_indexing=True)
+            fields["next_sentence_label"] = label_field(example.label)
         if example.query is not None:
             fields["query"] = MetadataField(example.query)
         return Instance(fields)

@@ -150,10 +150,10 @@ class BertForPreTraining(Model):
         return {self._index: {**tensors, "input_ids": masked.input_ids}}, masked.label
 
     def _piece_loss(self, logits: Tensor, label: Tensor) -> Tensor:
-        loss = cross_entropy(logits, label, reduction="sum") / max(len(label), 1)
+        loss = cross_entropy(logits, label, reduction="sum")
         self._mlm_accuracy(logits, label)
-        self._perplexity(loss.item() * len(label), len(label))
-        return loss
+        self._perplexity(loss.item(), len(label))
+        return loss / max(len(label), 1)
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
