@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import BertModel
 
 from bert_classification.model_inputs import check_run, tensors_of
-from bert_classification.packing import ATTENTION, pack
+from bert_classification.packing import ATTENTION, pack, round_up
 
 
 class Encoded(NamedTuple):
@@ -74,7 +74,8 @@ def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Ten
         token_type_ids=token_type_ids.flatten()[packing.places].unsqueeze(0),
         position_ids=packing.positions.unsqueeze(0),
     )
-    packed = bert.encoder(embedded, groups=packing.groups).last_hidden_state[0]
+    row, groups = round_up(embedded, packing.groups)
+    packed = bert.encoder(row, groups=groups).last_hidden_state[0, : embedded.size(1)]
     pooled = None
     if bert.pooler is not None:
         pooled = bert.pooler(packed[packing.starts].unsqueeze(1)).view(*shape[:-1], -1)

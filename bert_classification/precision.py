@@ -1,11 +1,15 @@
 """The numbers that a trained BERT computes with at prediction: float32, bfloat16 or int8."""
 
-from typing import Any, Optional
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Iterable, Optional, TypeVar
 
 import torch
 from allennlp.common.checks import ConfigurationError
 from torch import Tensor
 from transformers import BertModel
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 # Of the engines that PyTorch may have been built with, the fastest one comes first.
 _INT8_ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
@@ -31,6 +35,20 @@ def set_precision(bert: BertModel, precision: str) -> None:
     if precision not in set_layers:
         raise ConfigurationError(f"`precision` is {precision!r}; expected {', '.join(set_layers)}.")
     set_layers[precision](bert.encoder)
+
+
+def side_by_side(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """
+    What a function gives for each item, in as many threads as PyTorch computes with, each of which
+    computes by itself. For `int8`, whose layers find the range of their inputs in a single thread.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, "alone", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        # What a thread sets for itself is what threads that come later begin with.
+        torch.set_num_threads(threads)
 
 
 class PackedLinear(torch.nn.Linear):

@@ -12,7 +12,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from bert_classification.precision import set_precision
+from bert_classification.precision import set_precision, side_by_side
 from bert_classification.reader import BertReader
 from bert_classification.records import RecordError, expect_object
 from bert_classification.text_field import pieces_of, token_batches
@@ -92,10 +92,16 @@ class BertPredictor(Predictor):
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         lengths = [pieces_of(instance) for instance in instances]
-        outputs: list[JsonDict] = [{} for _ in instances]
-        for numbers in token_batches(lengths, self._token_budget):
+        batches = token_batches(lengths, self._token_budget)
+        several = len(batches) > 1 and self.precision == "int8"
+
+        def run(numbers: list[int]) -> list[JsonDict]:
             with torch.inference_mode():
-                batch = super().predict_batch_instance([instances[number] for number in numbers])
+                return Predictor.predict_batch_instance(self, [instances[at] for at in numbers])
+
+        outputs: list[JsonDict] = [{} for _ in instances]
+        runs = side_by_side(run, batches) if several else map(run, batches)
+        for numbers, batch in zip(batches, runs):
             for number, output in zip(numbers, batch):
                 outputs[number] = output
         return outputs

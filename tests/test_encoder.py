@@ -10,6 +10,7 @@ from transformers.utils import logging
 
 from bert_classification.checkpoint import load_pretrained, set_trainable
 from bert_classification.encoder import Encoded, encode, encode_field
+from bert_classification.packing import round_up
 from tests.conftest import BERT
 
 LENGTHS = {
@@ -49,6 +50,27 @@ def test_equals_the_padded_path(bert, lengths) -> None:
     full = mask.any(-1)
     assert torch.allclose(ours.pooled[full], theirs.pooled[full], atol=1e-5)
     assert not ours.hidden_states[~mask].any()
+
+
+@pytest.mark.parametrize("lengths", [*LENGTHS.values(), [1], [2], [1, 2], [100, 3, 98, 100]])
+def test_prediction_equals_the_padded_path(bert, lengths) -> None:
+    ids, types, mask = random_batch(lengths)
+    with torch.inference_mode():
+        theirs, ours = padded(bert, ids, types, mask), encode(bert, ids, types, mask)
+    assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
+    assert torch.allclose(ours.pooled[mask.any(-1)], theirs.pooled[mask.any(-1)], atol=1e-5)
+
+
+def test_at_prediction_rows_have_few_lengths() -> None:
+    with torch.inference_mode():
+        rows = [torch.zeros(1, pieces, 1) for pieces in range(1, 2049)]
+        rounded = [round_up(row, [(1, row.size(1))]) for row in rows]
+    lengths = [row.size(1) for row, _ in rounded]
+    assert all(sum(size for _, size in groups) == len(row[0]) for row, groups in rounded)
+    assert all(0 <= (own - length) <= max(3, length / 16) for length, own in enumerate(lengths, 1))
+    assert len(set(lengths)) < 100
+    row = torch.zeros(1, 7, 1)
+    assert round_up(row, [(1, 7)])[0] is row, "in training nothing is added"
 
 
 def test_512_pieces_beside_3() -> None:

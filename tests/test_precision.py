@@ -1,6 +1,8 @@
 """float32 with packed weights, bfloat16 and int8 against the plain layers."""
 
 import copy
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from allennlp.predictors import Predictor
 from transformers import BertModel
 
 from bert_classification.encoder import encode
-from bert_classification.precision import set_precision
+from bert_classification.precision import set_precision, side_by_side
 from tests.conftest import BERT
 from tests.test_encoder import random_batch
 
@@ -61,3 +63,32 @@ def test_heads_stay_as_they_are(task, precision, archive_of) -> None:
 def test_an_unknown_precision(bert) -> None:
     with pytest.raises(ConfigurationError, match="'fp8'; expected float32, bfloat16, int8"):
         set_precision(bert, "fp8")
+
+
+def test_side_by_side_each_thread_computes_alone() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        meet = threading.Barrier(3, timeout=60)
+        seen = side_by_side(lambda item: (item, meet.wait() >= 0, torch.get_num_threads()), "abc")
+        assert seen == [("a", True, 1), ("b", True, 1), ("c", True, 1)]
+        assert torch.get_num_threads() == 3
+        with pytest.raises(ZeroDivisionError):
+            side_by_side(lambda item: 1 / item, [1, 0])
+        assert torch.get_num_threads() == 3
+        assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_int8_in_several_batches_gives_what_it_gives_in_one(archive_of) -> None:
+    records = [{"id": at, "text": "the house " * (at % 20)} for at in range(60)]
+    few, many = (
+        Predictor.from_path(archive_of("classification"), precision="int8", token_budget=budget)
+        for budget in (100_000, 100)
+    )
+    one, several = few.predict_batch_json(records), many.predict_batch_json(records)
+    assert [output["id"] for output in several] == list(range(60))
+    for ours, theirs in zip(several, one):
+        assert ours.get("error") == theirs.get("error")
+        assert ours.get("probs") == pytest.approx(theirs.get("probs"), abs=0.02)
