@@ -18,6 +18,7 @@ from bert_classification.checkpoint_labels import (
     renew,
 )
 from bert_classification.checkpoint_pieces import check_same_pieces, cls_id
+from bert_classification.dropout import set_dropout
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ def load_pretrained(
             model, with_head = _read(head_class, bert_model, labels, fresh_head, config)
         model.config.architectures = [head_class.__name__]
         archives.save(archives.MODEL, serialization_dir, model.config.save_pretrained)
+    set_dropout(model)
     model.bert.cls_id = cls_id(bert_model, serialization_dir)
     return model, with_head
 

@@ -15,6 +15,8 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from bert_classification.dropout_attention import DropoutAttention
+
 ATTENTION = "bert_classification_packed"
 
 
@@ -86,9 +88,14 @@ def attend(
         return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
-    pieces = [count * length for count, length in groups]
-    rows = [states.squeeze(0).transpose(0, 1).split(pieces) for states in (query, key, value)]
+    rows = [states.squeeze(0).transpose(0, 1) for states in (query, key, value)]
     causal = getattr(module, "is_causal", False)
+    if 0 < dropout < 1 and not causal and _in_full_on_cpu(query):
+        scale = query.size(-1) ** -0.5 if scaling is None else scaling
+        rows[0] = rows[0] * scale
+        return DropoutAttention.apply(*rows, groups, dropout).unsqueeze(0), None
+    pieces = [count * length for count, length in groups]
+    rows = [states.split(pieces) for states in rows]
     attended = []
     for group, *parts in zip(groups, *rows):
         # (texts, heads, length, width)
@@ -98,6 +105,10 @@ def attend(
         )
         attended.append(texts.transpose(1, 2).flatten(0, 1))
     return torch.cat(attended).unsqueeze(0), None
+
+
+def _in_full_on_cpu(states: Tensor) -> bool:
+    return states.device.type == "cpu" and states.dtype is torch.float32
 
 
 AttentionInterface.register(ATTENTION, attend)
