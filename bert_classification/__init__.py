@@ -17,6 +17,7 @@ if importlib.util.find_spec("allennlp") is None:
 
 from bert_classification import (
     batch_sampler,
+    bfloat16_trainer,
     data_loader,
     export,
     fine_tuning,
