@@ -39,9 +39,16 @@ def run(options: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     import torch
 
-    from benchmarks import masked_lm, predict, question_answering, reading, start_up, train
+    from benchmarks import masked_lm, predict, question_answering, reading, serving, start_up, train
     from benchmarks.checkpoints import Setting
-    from benchmarks.comparison import HEADER, compare, processor_seconds, seconds, table_rows
+    from benchmarks.comparison import (
+        HEADER,
+        Contest,
+        compare,
+        processor_seconds,
+        seconds,
+        table_rows,
+    )
 
     torch.set_num_threads(options.threads)
     contests = {
@@ -52,6 +59,7 @@ def run(options: argparse.Namespace) -> None:
         "reading": reading.contest,
         "memory": reading.memory_contest,
         "start_up": start_up.contest,
+        "serving": serving.contests,
     }
     clock = processor_seconds if options.processor_time else seconds
     rows = []
@@ -59,8 +67,9 @@ def run(options: argparse.Namespace) -> None:
         with tempfile.TemporaryDirectory() as directory:
             files = (options.data, options.squad, options.text)
             setting = Setting(Path(directory), options.threads, options.share, *files)
-            contest = contests[name](setting)
-            rows += table_rows(contest, compare(contest, options.pairs, clock))
+            found = contests[name](setting)
+            for contest in [found] if isinstance(found, Contest) else found:
+                rows += table_rows(contest, compare(contest, options.pairs, clock))
     print("", machine(options.threads), "", HEADER, *rows, sep="\n")
 
 

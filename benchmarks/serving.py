@@ -1,20 +1,17 @@
 """
 `allennlp serve` beside the way of the old allennlp-server: Flask on gevent's `WSGIServer`, one
-request, one forward pass, one thread, with the same archive, one record a request.
+record a request, one request a forward pass, one thread; with the same archive, and with
+AllenNLP's own classifier, as it was when that server was. `make benchmark` has the comparison.
 
-    pip install -e '.[benchmark]'
-    python benchmarks/serving.py --archive demo/model.tar.gz --data dev.tsv
-
-takes turns between the two at 1 and at 32 clients, and prints requests per second, the median
-and the 99th percentile of the time to an answer, and their ratios.
-
-    python benchmarks/serving.py --archive demo/model.tar.gz --flood 30
+    python -m benchmarks.serving --flood 30 --archive demo/model.tar.gz --data comments.tsv
 
 lets 64 clients ask without pause for 30 seconds, with a queue of 16, and prints what they got, the
 memory of the server, and the time of one request before and after.
 """
 
 import argparse
+import atexit
+import gc
 import http.client
 import json
 import socket
@@ -23,48 +20,119 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Thread
-from typing import Iterator
+from typing import Any, Iterator
 
-FIXTURES = Path(__file__).parent.parent / "fixtures/classification"
+from transformers import BertForSequenceClassification
+
+from benchmarks.checkpoints import Setting, checkpoint
+from benchmarks.comparison import Contest, Row, per_second
+from benchmarks.predict import TOLERANCE, classification_archive
+from benchmarks.texts import comments
+
+REQUESTS, CLIENTS = 1000, 32
+REQUESTS_ALONE = 150
+CHECKED = 20
+COMMENTS = 2000
+
+OURS = "ours"
+OLD = "the old server, with the same archive"
+STOCK = "the old server, with AllenNLP's basic_classifier"
+
+
+def contests(setting: Setting) -> list[Contest]:
+    bert = checkpoint(BertForSequenceClassification, setting)
+    archived = classification_archive(bert, setting)
+    texts = bodies(comments(COMMENTS, setting.data))
+    commands = {OURS: ours(archived), OLD: old_server(archived), STOCK: old_server(bert)}
+    # The clients are threads of this process, which must not pause to look for garbage.
+    gc.freeze()
+    servers = ExitStack()
+    atexit.register(servers.close)
+    ports = {name: servers.enter_context(running(*each))[0] for name, each in commands.items()}
+
+    def crowd(port: int) -> float:
+        """Seconds."""
+        return measure(port, texts, CLIENTS, setting.amount(REQUESTS))[0]
+
+    def slowest(port: int) -> float:
+        return measure(port, texts, CLIENTS, setting.amount(REQUESTS))[2]
+
+    def alone(port: int) -> float:
+        return measure(port, texts, 1, setting.amount(REQUESTS_ALONE))[1]
+
+    def contest(work: str, cost: Any, least: float, figure: Any) -> Contest:
+        sides = {name: partial(partial, cost, port) for name, port in ports.items()}
+        rows = [Row(OURS, OLD, least), Row(OURS, STOCK, least)]
+        return Contest(work, sides, rows, partial(check, ports, texts), figure, lambda work: work())
+
+    return [
+        contest(
+            f"answer {CLIENTS} clients",
+            crowd,
+            3.0,
+            per_second(setting.amount(REQUESTS), "requests"),
+        ),
+        contest(f"answer {CLIENTS} clients, 99th percentile", slowest, 2.0, milliseconds),
+        contest("answer one client, median", alone, 2.5, milliseconds),
+    ]
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms"
+
+
+def check(ports: dict[str, int], texts: list[bytes]) -> None:
+    """All give the same probabilities; and warm them up."""
+    answers = {name: [post(port, text) for text in texts[:CHECKED]] for name, port in ports.items()}
+    for name, given in answers.items():
+        for own, first in zip(given, answers[OURS]):
+            if abs(max(own["probs"]) - max(first["probs"])) > TOLERANCE:
+                raise ValueError(f"{name} answers {own}, ours {first}.")
+    for port in ports.values():
+        ask(port, texts, CLIENTS, iter(range(5 * CLIENTS)))
+
+
+def post(port: int, body: bytes) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/predict", body, {"content-type": "application/json"})
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.strip().split("\n\n")[0])
     parser.add_argument("--archive", default="demo/model.tar.gz")
-    parser.add_argument("--data", type=Path, default=FIXTURES / "train.jsonl", help="JSONL or TSV")
-    parser.add_argument("--requests", type=int, default=1000, help="in each turn at many clients")
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--clients", type=int, nargs="+", default=[1, 32])
-    parser.add_argument("--flood", type=float, metavar="SECONDS")
+    parser.add_argument("--data", help="comments: the first column of a file with tabs")
+    parser.add_argument("--flood", type=float, default=30, metavar="SECONDS")
     parser.add_argument("--old-server", type=int, metavar="PORT", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.old_server:
         serve_the_old_way(options.archive, options.old_server)
-    elif options.flood:
-        flood(options, bodies(options.data))
     else:
-        compare(options, bodies(options.data))
+        flood(options.archive, options.flood, bodies(comments(COMMENTS, options.data)))
 
 
-def bodies(path: Path) -> list[bytes]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    texts = [
-        json.loads(line)["text"] if path.suffix == ".jsonl" else line.split("\t")[0]
-        for line in lines
-    ]
-    return [json.dumps({"text": text}).encode() for text in texts if text.strip()]
+def bodies(texts: list[str]) -> list[bytes]:
+    return [json.dumps({"text": text}).encode() for text in texts]
 
 
-def serve_the_old_way(archive: str, port: int) -> None:
+def serve_the_old_way(model: str, port: int) -> None:
+    """Of an archive, or AllenNLP's own classifier around a checkpoint."""
     from allennlp.predictors import Predictor
     from flask import Flask, jsonify, request
     from gevent.pywsgi import WSGIServer
 
-    predictor = Predictor.from_path(archive)
+    from benchmarks import stock_allennlp
+
+    stock = Path(model).is_dir()
+    predictor = stock_allennlp.predictor(model) if stock else Predictor.from_path(model)
+    key = "sentence" if stock else "text"
     app = Flask(__name__)
 
     @app.route("/health")
@@ -73,7 +141,7 @@ def serve_the_old_way(archive: str, port: int) -> None:
 
     @app.route("/predict", methods=["POST"])
     def predict():
-        return jsonify(predictor.predict_json(request.get_json()))
+        return jsonify(predictor.predict_json({key: request.get_json()["text"]}))
 
     WSGIServer(("127.0.0.1", port), app, log=None).serve_forever()
 
@@ -106,6 +174,10 @@ def answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def old_server(model: str) -> list[str]:
+    return ["-m", "benchmarks.serving", "--archive", model, "--old-server", "{port}"]
 
 
 def ours(archive: str, *options: str) -> list[str]:
@@ -150,57 +222,29 @@ def ask(
     return [answer for thread in threads for answer in thread.answers], time.perf_counter() - start
 
 
-def compare(options: argparse.Namespace, bodies: list[bytes]) -> None:
-    old_way = [__file__, "--archive", options.archive, "--old-server", "{port}"]
-    with running(*ours(options.archive)) as new, running(*old_way) as old:
-        ports = {"new": new[0], "old": old[0]}
-        for port in ports.values():
-            ask(port, bodies, 4, iter(range(50)))
-        for clients in options.clients:
-            figures: dict[str, list] = {"new": [], "old": []}
-            for turn in range(options.turns):
-                for name in ("new", "old") if turn % 2 else ("old", "new"):
-                    requests = options.requests if clients > 1 else options.requests // 5
-                    figures[name].append(measure(ports[name], bodies, clients, requests))
-                    print(f"{clients:>3} clients, {name}: {text_of(figures[name][-1])}", flush=True)
-            medians = {
-                name: [statistics.median(column) for column in zip(*rows)]
-                for name, rows in figures.items()
-            }
-            ratios = [ours / theirs for ours, theirs in zip(medians["new"], medians["old"])]
-            print(f"{clients:>3} clients, medians: new {text_of(medians['new'])}")
-            print(f"                      old {text_of(medians['old'])}")
-            print("    new/old: requests/s {:.2f}, p50 {:.2f}, p99 {:.2f}".format(*ratios))
-
-
 def measure(port: int, bodies: list[bytes], clients: int, requests: int) -> tuple:
-    """Requests per second, p50 and p99 in seconds."""
+    """Seconds in all, median and 99th percentile of the seconds to an answer."""
     answers, seconds = ask(port, bodies, clients, iter(range(requests)))
     wrong = [status for status, _ in answers if status != 200]
     assert not wrong and len(answers) == requests, f"statuses {Counter(wrong)}"
     percentiles = statistics.quantiles((taken for _, taken in answers), n=100)
-    return requests / seconds, percentiles[49], percentiles[98]
+    return seconds, percentiles[49], percentiles[98]
 
 
-def text_of(figures) -> str:
-    return "{:6.1f} requests/s, p50 {:6.1f} ms, p99 {:6.1f} ms".format(
-        figures[0], figures[1] * 1000, figures[2] * 1000
-    )
-
-
-def flood(options: argparse.Namespace, bodies: list[bytes]) -> None:
-    with running(*ours(options.archive, "--max-queue", "16")) as (port, process):
-        alone = [measure(port, bodies, 1, 100)]
+def flood(archive: str, duration: float, bodies: list[bytes]) -> None:
+    with running(*ours(archive, "--max-queue", "16")) as (port, process):
+        # Until all that is made at first use is there.
+        ask(port, bodies, 16, iter(range(500)))
+        alone = [measure(port, bodies, 1, 100)[1]]
         memory = [resident(process)]
-        end = time.monotonic() + options.flood
+        end = time.monotonic() + duration
         answers, seconds = ask(port, bodies, 64, until(end))
         memory.append(resident(process))
-        alone.append(measure(port, bodies, 1, 100))
+        alone.append(measure(port, bodies, 1, 100)[1])
     statuses = Counter(status for status, _ in answers)
     print(f"{len(answers)} answers in {seconds:.1f} s: {dict(statuses)}")
     print("memory before and after: {:.0f} MiB, {:.0f} MiB".format(*memory))
-    for name, figures in zip(("before", "after"), alone):
-        print(f"one client {name}: {text_of(figures)}")
+    print("one request before and after: {}, {}".format(*map(milliseconds, alone)))
 
 
 class until:

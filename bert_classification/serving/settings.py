@@ -23,7 +23,7 @@ class Settings:
 
     max_batch_tokens: int = _option(2048, "word pieces that are run together")
     max_wait_ms: float = _option(
-        5.0, "milliseconds that a batch waits, when the one before it was larger"
+        20.0, "milliseconds that a batch waits, when the one before it was larger"
     )
     max_queue: int = _option(128, "requests that wait or are run; more are answered by 503")
     timeout: float = _option(30.0, "seconds until a request is answered by 504")
