@@ -13,9 +13,11 @@ what stands after runs when the module is complete. A repair whose cause is abse
 Set `ALLENNLP_COMPAT_LOG=1` to see on standard error what was applied.
 """
 
+import gc
 import importlib.util
 import os
 import sys
+from contextlib import contextmanager
 from typing import Callable, Iterator
 
 Repair = Callable[[], Iterator[None]]
@@ -383,6 +385,58 @@ def progress_lock_for_spawned_workers() -> Iterator[None]:
     module = sys.modules["allennlp.data.data_loaders.multiprocess_data_loader"]
     module.mp = _Overlay(module.mp, RLock=module.mp.get_context("spawn").RLock)
     log("data workers: a progress lock that spawned processes can take")
+
+
+@contextmanager
+def _no_search_for_garbage() -> Iterator[None]:
+    """
+    For imports, which make a million objects that all stay: to search them for garbage again and
+    again is a second of a command's start. Those there at the end are never searched again.
+    """
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@repair("allennlp.commands")
+def commands_start_without_searching_for_garbage() -> Iterator[None]:
+    with _no_search_for_garbage():
+        yield
+
+
+@repair("allennlp.common.util")
+def plugins_are_looked_up_once() -> Iterator[None]:
+    """
+    Before each of a plugin's modules AllenNLP makes Python forget what lies in its directories. For
+    the five hundred of allennlp-models once is enough.
+    """
+    yield
+    module = sys.modules["allennlp.common.util"]
+    import_one = module.import_module_and_submodules
+    module.importlib = _Overlay(importlib, invalidate_caches=lambda: None)
+    running = False
+
+    def import_module_and_submodules(package_name: str, exclude=None) -> None:
+        # The function calls itself by this name.
+        nonlocal running
+        if running:
+            return import_one(package_name, exclude)
+        importlib.invalidate_caches()
+        running = True
+        try:
+            with _no_search_for_garbage():
+                import_one(package_name, exclude)
+        finally:
+            running = False
+
+    module.import_module_and_submodules = import_module_and_submodules
+    log("import_module_and_submodules: directories are read once")
 
 
 @repair("allennlp.common.plugins")

@@ -1,6 +1,7 @@
 """AllenNLP's own commands and features on this stack, each through the command a user types."""
 
 import copy
+import gc
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common.util import import_module_and_submodules
 from allennlp.training.optimizers import Optimizer
 
 from tests.conftest import ROOT, allennlp, run_allennlp
@@ -50,6 +52,29 @@ runpy.run_path(sys.executable.rpartition("/")[0] + "/allennlp", run_name="__main
     assert done.returncode == 0, done.stderr
     assert "allennlp_compat: huggingface_adamw" in done.stderr
     assert "serve" in done.stdout  # our subcommand, in a directory without .allennlp_plugins
+
+
+def test_plugins_are_imported_with_all_their_modules(tmp_path, monkeypatch) -> None:
+    # Directories that Python has read already are read again, once for each plugin.
+    monkeypatch.syspath_prepend(tmp_path)
+    enabled = gc.isenabled()
+    for plugin in ("first_plugin", "second_plugin"):
+        package = tmp_path / plugin
+        (package / "inner").mkdir(parents=True)
+        for path in ("__init__.py", "one.py", "inner/__init__.py", "inner/two.py"):
+            (package / path).write_text("import gc; enabled = gc.isenabled()\n")
+        import_module_and_submodules(plugin)
+        names = {name for name in sys.modules if name.startswith(plugin)}
+        assert names == {plugin, f"{plugin}.one", f"{plugin}.inner", f"{plugin}.inner.two"}
+        assert not sys.modules[f"{plugin}.inner.two"].enabled
+        assert gc.isenabled() == enabled
+    (tmp_path / "broken_plugin.py").write_text("1 / 0")
+    with pytest.raises(ZeroDivisionError):
+        import_module_and_submodules("broken_plugin")
+    assert gc.isenabled() == enabled
+    (tmp_path / "after.py").write_text("")
+    import_module_and_submodules("after")
+    assert "after" in sys.modules
 
 
 def test_package_says_how_to_install_allennlp_when_it_is_missing() -> None:
