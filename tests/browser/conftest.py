@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Iterator
 
@@ -16,6 +17,7 @@ from selenium.webdriver.chrome.service import Service
 from tests.conftest import ROOT
 from tests.test_package import TASKS
 
+TOKEN = "open sesame"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
 
@@ -50,19 +52,39 @@ def task(request) -> str:
 
 
 @pytest.fixture(scope="session")
-def url(request, task, archive_of, tmp_path_factory) -> Iterator[str]:
-    """The address of the task's server; pytest runs the tests of a task one after the other."""
+def archive(request, task, archive_of) -> Path:
     given = request.config.getoption("--archives")
-    archive = Path(given).resolve() / f"{task}.tar.gz" if given else archive_of(task)
+    return Path(given).resolve() / f"{task}.tar.gz" if given else archive_of(task)
+
+
+@pytest.fixture(scope="session")
+def url(task, archive, tmp_path_factory) -> Iterator[str]:
+    """The address of the task's server; pytest runs the tests of a task one after the other."""
+    with serving(archive, tmp_path_factory.mktemp(f"serve-{task}")) as url:
+        yield url
+
+
+@pytest.fixture
+def guarded_url(archive, tmp_path) -> Iterator[str]:
+    with serving(archive, tmp_path, BERT_CLASSIFICATION_TOKEN=TOKEN) as url:
+        yield url
+
+
+@contextmanager
+def serving(archive: Path, directory: Path, **environment: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command: list[Any] = [sys.executable, "-m", "allennlp", "serve", "--archive-path", archive]
     command += ["--port", str(port), "--include-package", "bert_classification"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    log = tmp_path_factory.mktemp(f"serve-{task}") / "log"
+    log = directory / "log"
     with log.open("w") as stderr:
-        process = subprocess.Popen(command, cwd=log.parent, env=environment, stderr=stderr)
+        process = subprocess.Popen(
+            command,
+            cwd=directory,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            stderr=stderr,
+        )
     while not is_ready(f"http://127.0.0.1:{port}/ready"):
         assert process.poll() is None, log.read_text()
         time.sleep(0.1)

@@ -15,6 +15,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browser.conftest import TOKEN
 from tests.test_every_task import RECORDS, WITH_LABELS
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -227,3 +228,43 @@ def test_options_of_chance(page) -> None:
     record = {**page.example(), "temperature": 1.5, "seed": 3}
     expected = httpx.post(f"{page.url}predict", json=record).json()
     assert page.texts("mark.written") == [expected["continuation"]]
+
+
+@pytest.mark.parametrize("task", ["causal_lm"], indirect=True)
+def test_stop_leaves_what_is_written(page) -> None:
+    page.type(page("#field-max_new_tokens")[0], "100")
+    # Where something is written, and not all of it yet.
+    page.browser.execute_script("""
+        const view = document.getElementById("view");
+        new MutationObserver(() => {
+          const written = view.querySelector("mark.written")?.textContent;
+          if (written) document.getElementById("stop").click();
+        }).observe(view, { childList: true, subtree: true });
+    """)
+    page.submit(page("#fields textarea")[0])
+    assert page.texts("#error") == [""] and not page("#stop")[0].is_displayed()
+    (written,) = page.texts("mark.written")
+    record = {**page.example(), "max_new_tokens": 100}
+    whole = httpx.post(f"{page.url}predict", json=record).json()["continuation"]
+    assert written and whole.startswith(written) and len(written) < len(whole)
+
+
+@pytest.mark.parametrize("task", ["classification"], indirect=True)
+def test_a_server_with_a_token_is_asked_with_it(browser, guarded_url) -> None:
+    page = Page(browser, guarded_url)
+    (field,) = page("#token input")
+    for given in ("", "sesame"):
+        assert page.texts("#error") == ["The server asks for an access token."]
+        assert field.is_displayed() and not page("#view > *")
+        page.type(field, given + "x")
+        page.submit(field)
+    page.type(field, TOKEN)
+    page.submit(field)
+    assert page.texts("#error") == [""] and page("#view > *")
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    record = json.loads(re.search(r"-d '(.*)'$", page.texts("#curl")[0], re.DOTALL)[1])
+    expected = httpx.post(f"{guarded_url}predict", json=record, headers=headers).json()
+    assert page.answer()["label"] == expected["label"]
+    assert TOKEN not in browser.page_source
+    noted = [entry["message"] for entry in browser.get_log("browser")]
+    assert all("status of 401" in message for message in noted)
