@@ -53,9 +53,7 @@ def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict
     to it; without them, any object.
     """
     example = getattr(predictor, "example", None)
-    record = schema_of(example or {})
-    if example and isinstance(predictor, BertPredictor):
-        record["required"] = required_keys(predictor, example)
+    record = record_schema(predictor)
     output = schema_of(answer or {})
     output.setdefault("properties", {})["error"] = {"type": "string"}
     return (
@@ -67,6 +65,21 @@ def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict
             [answer],
         ),
     )
+
+
+def record_schema(predictor: Predictor) -> JsonDict:
+    """A JSON schema of the predictor's records."""
+    example = getattr(predictor, "example", None)
+    schema = schema_of(example or {})
+    if example and isinstance(predictor, BertPredictor):
+        schema["required"] = required_keys(predictor, example)
+    return schema
+
+
+def taking(schema: JsonDict, example: Any) -> JsonDict:
+    """What OpenAPI says of a request that brings JSON."""
+    content = {"application/json": {"schema": schema, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 def required_keys(predictor: BertPredictor, example: JsonDict) -> list[str]:
@@ -91,10 +104,9 @@ def schema_of(value: Any) -> JsonDict:
 
 
 def _operation(request: JsonDict, example: Any, answer: JsonDict, answer_example: Any) -> JsonDict:
-    asked = {"application/json": {"schema": request, "example": example}}
     answered = {"application/json": {"schema": answer, "example": answer_example}}
     return {
-        "requestBody": {"required": True, "content": asked},
+        **taking(request, example),
         "responses": {"200": {"description": "The prediction.", "content": answered}},
     }
 

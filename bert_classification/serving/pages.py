@@ -16,7 +16,7 @@ from bert_classification.prediction import BertPredictor
 from bert_classification.records import RecordError
 from bert_classification.serving.answer import Answer
 from bert_classification.serving.body import parse_body
-from bert_classification.serving.description import REFUSALS
+from bert_classification.serving.description import REFUSALS, record_schema, taking
 from bert_classification.serving.gate import fault
 from bert_classification.serving.predictions import one_record
 from bert_classification.serving.saliency import can_tell_importance, word_importance
@@ -123,7 +123,9 @@ def task_of(predictor: BertPredictor) -> Optional[str]:
 
 
 def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
-    @app.post("/saliency", responses=REFUSALS, openapi_extra=taking(predictor.example))
+    request = taking(record_schema(predictor), predictor.example)
+
+    @app.post("/saliency", responses=REFUSALS, openapi_extra=request)
     async def saliency(request: Request) -> Answer:
         """How much each word of a record counts for the answer."""
         (record,) = one_record(parse_body(await request.body()))
@@ -132,11 +134,10 @@ def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
 
 
 def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
+    request = taking(record_schema(predictor), predictor.example)
+
     @app.post(
-        "/stream",
-        response_class=StreamingResponse,
-        responses=REFUSALS,
-        openapi_extra=taking(predictor.example),
+        "/stream", response_class=StreamingResponse, responses=REFUSALS, openapi_extra=request
     )
     async def stream(request: Request) -> StreamingResponse:
         """
@@ -152,12 +153,6 @@ def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
         # Or nginx would keep the lines until there are many.
         headers = {"X-Accel-Buffering": "no"}
         return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
-
-
-def taking(example: JsonDict) -> JsonDict:
-    """What OpenAPI says of a request that brings a record."""
-    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
 
 
 @contextmanager
