@@ -18,6 +18,7 @@ if importlib.util.find_spec("allennlp") is None:
 from bert_classification import (
     batch_sampler,
     bfloat16_trainer,
+    config_checks,
     data_loader,
     export,
     fine_tuning,
@@ -25,7 +26,6 @@ from bert_classification import (
     predict_command,
     random_state,
     safetensors_command,
-    train_command,
 )
 from bert_classification.causal_lm import *
 from bert_classification.classification import *

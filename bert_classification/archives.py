@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from bert_classification import weights
+
 TOKENIZER = "tokenizer"
 MODEL = "model"
 MODEL_PARAMS = "model_params"
-WEIGHTS = ("weights.th", "best.th", "weights.safetensors", "model_state_*.th")
 
 
 def saved(part: str, serialization_dir: Optional[str]) -> Optional[str]:
@@ -31,7 +32,8 @@ def has_weights(serialization_dir: Optional[str]) -> bool:
     construction.
     """
     return serialization_dir is not None and any(
-        next(Path(serialization_dir).glob(name), None) is not None for name in WEIGHTS
+        next(Path(serialization_dir).glob(name), None) is not None
+        for name in (*weights.NAMES, "model_state_*.th")
     )
 
 

@@ -2,9 +2,12 @@
 
 from typing import Any, Optional, Sequence
 
+import numpy
+import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.data.fields import LabelField, MultiLabelField
+from torch import Tensor
 
 # A vocabulary orders labels by their counts. Labels in a given order get steps of this beside what
 # was counted.
@@ -47,6 +50,10 @@ class KnownLabelField(LabelField):
     def index(self, vocab: Vocabulary) -> None:
         _check_known([self.label], vocab, self._label_namespace, self.place)
         super().index(vocab)
+
+    def as_tensor(self, padding_lengths: dict[str, int]) -> Tensor:
+        # In a fraction of the time of `torch.tensor`.
+        return torch.from_numpy(numpy.array(self._label_id))
 
 
 class KnownMultiLabelField(MultiLabelField):

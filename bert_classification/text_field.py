@@ -53,10 +53,12 @@ class WordPieceField(SequenceField[TextFieldTensors]):
     def as_tensor(self, padding_lengths: dict[str, int]) -> TextFieldTensors:
         # Of so few numbers numpy makes arrays in a fraction of PyTorch's time.
         length, pieces = padding_lengths["pieces"], len(self.ids)
-        input_ids = numpy.full(length, self.pad_id, dtype=numpy.int64)
+        input_ids = numpy.empty(length, numpy.int64)
         input_ids[:pieces] = self.ids
-        token_type_ids = numpy.zeros(length, dtype=numpy.int64)
-        token_type_ids[self.second : pieces] = 1
+        input_ids[pieces:] = self.pad_id
+        token_type_ids = numpy.zeros(length, numpy.int64)
+        if self.second < pieces:
+            token_type_ids[self.second : pieces] = 1
         mask = numpy.zeros(length, dtype=bool)
         mask[:pieces] = True
         arrays = {"input_ids": input_ids, "token_type_ids": token_type_ids, "mask": mask}
@@ -128,12 +130,15 @@ def join_segments(
     `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, and where the second segment begins.
     Nothing is cut.
     """
-    sep = numpy.array([pieces.sep_id], numpy.int32)
-    parts = [numpy.array([pieces.cls_id], numpy.int32), first, sep]
     start = len(first) + 2
+    joined = numpy.empty(start if second is None else start + len(second) + 1, numpy.int32)
+    joined[0] = pieces.cls_id
+    joined[1 : start - 1] = first
+    joined[start - 1] = pieces.sep_id
     if second is not None:
-        parts += [second, sep]
-    return numpy.concatenate(parts), start
+        joined[start:-1] = second
+        joined[-1] = pieces.sep_id
+    return joined, start
 
 
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:

@@ -50,6 +50,9 @@ def test_the_advice_makes_it_train(vocabulary, tmp_path) -> None:
     with pytest.raises(ConfigurationError, match="AllenNLP 0.9") as caught:
         allennlp("train", OLD, "-s", tmp_path / "refused")
     assert not (tmp_path / "refused").exists()
+    for command, *outputs in (("find-lr", "-s", tmp_path), ("build-vocab", tmp_path / "v.tar.gz")):
+        with pytest.raises(ConfigurationError, match="AllenNLP 0.9"):
+            allennlp(command, OLD, *outputs)
     config = changed(Params.from_file(str(OLD)).as_dict(), str(caught.value))
     (tmp_path / "today.json").write_text(json.dumps(config))
     allennlp("train", tmp_path / "today.json", "-s", tmp_path / "trained")

@@ -6,6 +6,8 @@ from typing import Any
 
 from allennlp.common.checks import ConfigurationError
 
+from bert_classification.prediction import TOKEN_BUDGET
+
 
 def _option(default: Any, help: str) -> Any:
     return field(default=default, metadata={"help": help})
@@ -21,7 +23,7 @@ class Settings:
     `ConfigurationError`, which names the option.
     """
 
-    max_batch_tokens: int = _option(2048, "word pieces that are run together")
+    max_batch_tokens: int = _option(TOKEN_BUDGET, "word pieces that are run together")
     max_wait_ms: float = _option(
         20.0, "milliseconds that a batch waits, when the one before it was larger"
     )
