@@ -1,6 +1,7 @@
 """The HTTP application of `allennlp serve`."""
 
 import asyncio
+from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, AsyncIterator, Callable, Optional, Sequence
@@ -31,13 +32,16 @@ def make_app(
     cors_origins: Sequence[str] = (),
     token: Optional[str] = None,
     log_inputs: bool = False,
+    thread: Optional[Executor] = None,
 ) -> FastAPI:
     """
+    The application; `thread` runs the model, by default one of its own.
+
     `POST /predict` takes one record, `POST /predict_batch` a list. Every answer is strictly valid
     JSON; what is wrong with a request is answered by 4xx and `{"error": ...}`.
     """
     metrics = Metrics()
-    model = ModelThread(predictor, settings, metrics)
+    model = ModelThread(predictor, settings, metrics, thread)
     predictions = Predictions(predictor, model, settings, log_inputs)
 
     @asynccontextmanager
@@ -57,9 +61,9 @@ def make_app(
         )
     app.add_exception_handler(HTTPException, refusal)
 
-    # Predictors of other packages have no example.
+    # Predictors of other packages have no example. The first prediction is a slow one.
     example = getattr(predictor, "example", None)
-    one, several = describe(predictor, model.warm_up(example) if example else None)
+    one, several = describe(predictor, predictor.predict_json(example) if example else None)
     post = partial(app.post, responses=REFUSALS)
     post("/predict", summary="One record.", openapi_extra=one)(predictions.predict)
     post("/predict_batch", summary="A list of records.", openapi_extra=several)(

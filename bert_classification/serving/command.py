@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import signal
-import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
@@ -76,6 +76,7 @@ def serve(args: argparse.Namespace) -> None:
     import uvicorn
 
     from bert_classification.serving.app import make_app
+    from bert_classification.serving.batching import CallingThread
 
     settings = Settings.of(args)
     check_for_gpu(args.cuda_device)
@@ -86,6 +87,7 @@ def serve(args: argparse.Namespace) -> None:
         overrides=args.overrides,
     )
     predictor = Predictor.from_archive(archive, args.predictor, extra_args=args.predictor_args)
+    model_thread = CallingThread()
     app = make_app(
         predictor,
         settings,
@@ -95,20 +97,28 @@ def serve(args: argparse.Namespace) -> None:
         args.cors_origins,
         args.token,
         args.log_inputs,
+        model_thread,
     )
     # What is there now stays; searching it for garbage would hold up requests for 0.3 s, every now
     # and then.
     gc.collect()
     gc.freeze()
-    # uvicorn finishes what it accepted and then passes the signal on; that is a good end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
-    # By default uvicorn closes the log files that are open.
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=args.host,
         port=args.port,
         root_path=args.root_path,
+        # By default uvicorn closes the log files that are open.
         log_config=None,
         access_log=False,
     )
+    server = uvicorn.Server(config)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # The server finishes what it accepted.
+        signal.signal(number, server.handle_exit)
+    logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
+    with ThreadPoolExecutor(1, "server") as server_thread:
+        running = server_thread.submit(server.run)
+        running.add_done_callback(lambda _: model_thread.shutdown())
+        model_thread.run()
+    running.result()
