@@ -23,7 +23,7 @@ from allennlp.predictors import Predictor
 from starlette.exceptions import HTTPException
 
 from bert_classification.serving.answer import Answer
-from bert_classification.serving.batching import ModelThread
+from bert_classification.serving.batching import CallingThread, ModelThread
 from bert_classification.serving.description import describe, render
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.settings import Settings
@@ -370,6 +370,30 @@ def batches(metrics: Metrics) -> tuple[float, float]:
 
 def instances(predictor: Any, count: int) -> list:
     return predictor.instances_or_errors([{"text": text} for text in sentences(count)])
+
+
+def test_a_calling_thread_does_what_it_is_asked_until_it_is_told_to_stop() -> None:
+    thread = CallingThread()
+    where, failed, given_up, last = (
+        thread.submit(*call)
+        for call in ((threading.current_thread,), (int, "x"), (int, "1"), (int, "2"))
+    )
+    assert given_up.cancel()
+    thread.shutdown()
+    thread.run()
+    assert where.result() is threading.current_thread()
+    assert isinstance(failed.exception(), ValueError)
+    assert given_up.cancelled() and last.result() == 2
+
+
+def test_a_port_that_is_taken_ends_it(archive_of, tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        server = Server(archive_of("classification"), tmp_path, "--port", port)
+        assert server.process.wait(timeout=90) > 0
+    assert "address already in use" in server.log.read_text()
 
 
 def test_what_waits_runs_together_within_the_budget(predictor) -> None:
