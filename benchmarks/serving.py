@@ -88,7 +88,11 @@ def milliseconds(seconds: float) -> str:
 
 def check(ports: dict[str, int], texts: list[bytes]) -> None:
     """All give the same probabilities; and warm them up."""
-    answers = {name: [post(port, text) for text in texts[:CHECKED]] for name, port in ports.items()}
+    answers = {}
+    for name, port in ports.items():
+        connection = connect(port)
+        answers[name] = [post(connection, text)[1] for text in texts[:CHECKED]]
+        connection.close()
     for name, given in answers.items():
         for own, first in zip(given, answers[OURS]):
             if abs(max(own["probs"]) - max(first["probs"])) > TOLERANCE:
@@ -97,12 +101,15 @@ def check(ports: dict[str, int], texts: list[bytes]) -> None:
         ask(port, texts, CLIENTS, iter(range(5 * CLIENTS)))
 
 
-def post(port: int, body: bytes) -> Any:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+def connect(port: int) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+
+def post(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, Any]:
+    """The status of an answer, and what it says."""
     connection.request("POST", "/predict", body, {"content-type": "application/json"})
-    answer = json.loads(connection.getresponse().read())
-    connection.close()
-    return answer
+    answer = connection.getresponse()
+    return answer.status, json.loads(answer.read())
 
 
 def main() -> None:
@@ -192,21 +199,14 @@ class Client(Thread):
         super().__init__()
         self.answers: list[tuple[int, float]] = []
         self._bodies, self._numbers = bodies, numbers
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._connection = connect(port)
         self._connection.connect()
 
     def run(self) -> None:
         for number in self._numbers:
             start = time.perf_counter()
-            self._connection.request(
-                "POST",
-                "/predict",
-                self._bodies[number % len(self._bodies)],
-                {"content-type": "application/json"},
-            )
-            answer = self._connection.getresponse()
-            json.loads(answer.read())
-            self.answers.append((answer.status, time.perf_counter() - start))
+            status, _ = post(self._connection, self._bodies[number % len(self._bodies)])
+            self.answers.append((status, time.perf_counter() - start))
 
 
 def ask(
