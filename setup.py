@@ -11,7 +11,10 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    package_data={"bert_classification.serving": ["static/*", "static/tasks/*"]},
+    package_data={
+        "": ["page.js", "py.typed"],
+        "bert_classification.serving": ["static/*", "static/tasks/*"],
+    },
     packages=find_packages(include=["bert_classification", "bert_classification.*"]),
     py_modules=["allennlp_compat"],
     python_requires=">=3.11,<3.14",

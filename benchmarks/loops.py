@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertForSequenceClassification
 
 from benchmarks.comparison import Work, seconds
-from bert_classification.onnx_file import write_onnx
+from bert_classification.commands.onnx import write_onnx
 
 SIZES = (8, 16, 32, 64, 128)
 

@@ -65,7 +65,7 @@ def check(bert: str, run: partial[TrainModel]) -> None:
     ours = run()
     batch = Batch(instances(ours)[:BATCH_SIZE]).as_tensor_dict()
     model = ours.model.eval()
-    tokens, label = model.masked(batch["tokens"])
+    tokens, label = model.mask(batch["tokens"])
     theirs = BertForMaskedLM.from_pretrained(bert).eval()
     with torch.inference_mode():
         loss = model(tokens, label)["loss"].item()

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bert_classification import BertForMaskedLM, BertForMaskedLMReader, PretrainedBertIndexer
-from bert_classification.encoder import encode_field
-from bert_classification.masking import IGNORED
+from bert_classification.bert.encoder import encode_field
+from bert_classification.data.label_field import IGNORE_INDEX
 
 Loss = Callable[[TextFieldTensors, Tensor], Tensor]
 
@@ -62,7 +62,7 @@ def masked_batches(model: BertForMaskedLM, options: argparse.Namespace):
     starts = itertools.cycle(range(0, len(blocks), options.batch_size))
     for start in itertools.islice(starts, options.pairs + 1):
         tensors = Batch(blocks[start : start + options.batch_size]).as_tensor_dict()
-        yield model.masked(tensors["tokens"])
+        yield model.mask(tensors["tokens"])
 
 
 def labelled_positions(model: BertForMaskedLM) -> Loss:
@@ -71,8 +71,8 @@ def labelled_positions(model: BertForMaskedLM) -> Loss:
 
 def every_position(model: BertForMaskedLM) -> Loss:
     def loss(tokens: TextFieldTensors, label: Tensor) -> Tensor:
-        logits = model.cls(encode_field(model.bert, tokens, "bert").hidden_states)
-        return cross_entropy(logits.flatten(0, 1), label.flatten(), ignore_index=IGNORED)
+        logits = model.cls(encode_field(model.bert, tokens, model.text_input).hidden_states)
+        return cross_entropy(logits.flatten(0, 1), label.flatten(), ignore_index=IGNORE_INDEX)
 
     return loss
 

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification import archived_bert
-from bert_classification.archives import MODEL
-from bert_classification.bert_config import read_config
-from bert_classification.tokenization import WordPieces
+from bert_classification.archives.archived_bert import find_archived_bert
+from bert_classification.bert.config import read_config
+from bert_classification.bert.word_pieces import WordPieceTokenizer
 from tests.conftest import BERT
 
 
@@ -30,8 +29,7 @@ def link(name: str, target: str) -> tarfile.TarInfo:
 
 def test_names_of_other_checkpoints_are_left_alone(tmp_path: Path) -> None:
     for name in (BERT, str(tmp_path), "bert-base-cased"):
-        assert archived_bert.opened(name, MODEL) == name
-        assert archived_bert.weights(name) is None
+        assert find_archived_bert(name) is None
 
 
 @pytest.mark.parametrize(
@@ -47,10 +45,10 @@ def test_an_archive_that_reaches_out_is_refused(tmp_path: Path, member) -> None:
     config = tarfile.TarInfo("vocabulary/.bert/model/config.json")
     path = archive_with(tmp_path / "model.tar.gz", [config, member])
     with pytest.raises(ConfigurationError, match="model.tar.gz is not opened: its member"):
-        archived_bert.opened(path, MODEL)
+        find_archived_bert(path)
 
 
-@pytest.mark.parametrize("read", [WordPieces, lambda name: archived_bert.opened(name, MODEL)])
+@pytest.mark.parametrize("read", [WordPieceTokenizer, find_archived_bert])
 def test_other_files_are_refused_by_name(tmp_path: Path, read) -> None:
     empty = archive_with(tmp_path / "empty.tar.gz", [])
     with pytest.raises(ConfigurationError, match="empty.tar.gz: this archive carries no BERT"):
@@ -63,6 +61,6 @@ def test_other_files_are_refused_by_name(tmp_path: Path, read) -> None:
 def test_an_archive_without_weights(tmp_path: Path) -> None:
     member = tarfile.TarInfo("vocabulary/.bert/model/config.json")
     path = archive_with(tmp_path / "model.tar.gz", [member], b'{"model_type": "bert"}')
-    assert read_config(archived_bert.opened(path, MODEL)).model_type == "bert"
+    assert read_config(find_archived_bert(path).configuration).model_type == "bert"
     with pytest.raises(ConfigurationError, match="model.tar.gz is not opened: it has no weights"):
-        archived_bert.weights(path)
+        find_archived_bert(path).read_weights()

@@ -88,9 +88,9 @@ def test_the_archive_keeps_the_tokenizer_it_was_trained_with(tmp_path) -> None:
     reader = load_archive(tmp_path / "out" / "model.tar.gz").validation_dataset_reader
     shutil.copytree(BERT, bert, dirs_exist_ok=True)
     again = load_archive(tmp_path / "out" / "model.tar.gz").validation_dataset_reader
-    (trained,), (opened,) = (one.pieces.ids(["Café"]) for one in (reader, again))
+    (trained,), (opened,) = (one.tokenizer.ids(["Café"]) for one in (reader, again))
     assert trained.tolist() == opened.tolist()
-    assert trained.tolist() != reader.pieces.ids(["Cafe"])[0].tolist()
+    assert trained.tolist() != reader.tokenizer.ids(["Cafe"])[0].tolist()
 
 
 @pytest.mark.parametrize("task", TASKS)

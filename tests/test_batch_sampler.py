@@ -9,7 +9,7 @@ from allennlp.data import BatchSampler, Instance, Token
 from allennlp.data.fields import ListField, TextField
 
 from bert_classification import PretrainedBertIndexer
-from bert_classification.text_field import WordPieceField, pieces_of
+from bert_classification.data.text_field import WordPieceField, num_word_pieces
 from tests.conftest import BERT, FIXTURES, allennlp
 
 
@@ -45,16 +45,16 @@ def test_shuffling_follows_the_seed_and_differs_by_epoch() -> None:
 
 def test_in_order_of_length_without_shuffling() -> None:
     batches = sampler(token_budget=60, shuffle=False).get_batch_indices(INSTANCES)
-    lengths = [pieces_of(INSTANCES[number]) for batch in batches for number in batch]
+    lengths = [num_word_pieces(INSTANCES[number]) for batch in batches for number in batch]
     assert lengths == sorted(lengths)
 
 
 def test_windows_choices_and_tokens_of_any_tokenizer_count() -> None:
-    assert pieces_of(Instance({"tokens": ListField([text(4), text(7)])})) == 11
+    assert num_word_pieces(Instance({"tokens": ListField([text(4), text(7)])})) == 11
     words = TextField([Token("the"), Token("house")], {"bert": PretrainedBertIndexer(BERT)})
     instance = Instance({"tokens": words})
     instance.index_fields(None)
-    assert pieces_of(instance) == len(words._indexed_tokens["bert"]["input_ids"]) >= 4
+    assert num_word_pieces(instance) == len(words._indexed_tokens["bert"]["input_ids"]) >= 4
 
 
 def test_trains(tmp_path) -> None:

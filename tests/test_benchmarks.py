@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import texts
 from benchmarks.comparison import Contest, Row, compare, per_second, table_rows
-from bert_classification.tokenization import BertBasicTokenizer
+from bert_classification.data.basic_tokenizer import BertBasicTokenizer
 from tests.conftest import FIXTURES, ROOT
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.bfloat16_trainer import BFloat16Trainer
+from bert_classification.training.bfloat16_trainer import BFloat16Trainer
 from tests.conftest import allennlp
 from tests.test_package import TASKS
 

@@ -5,7 +5,7 @@ import itertools
 import numpy
 import pytest
 
-from bert_classification.blocks import blocks
+from bert_classification.data.blocks import blocks
 
 
 @pytest.mark.parametrize("lengths", [[], [0, 0], [1], [7], [3, 0, 2, 9, 1], [4, 4], [1] * 9])

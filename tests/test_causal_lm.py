@@ -28,9 +28,9 @@ from bert_classification import (
     BertForCausalLMScoringPredictor,
     PretrainedBertIndexer,
 )
+from bert_classification.bert.encoder import encode_field
 from bert_classification.causal_lm.predictor import join_pieces
-from bert_classification.encoder import encode_field
-from bert_classification.perplexity import CorpusPerplexity
+from bert_classification.training.perplexity import CorpusPerplexity
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "causal_lm"
@@ -88,7 +88,7 @@ class TestParity:
     def test_logits_and_loss_equal_hugging_face(self, texts) -> None:
         model = make_model()
         given = tensors([reader().text_to_instance(text, labelled=True) for text in texts])
-        ours = model.cls(encode_field(model.bert, given["tokens"], "bert").hidden_states)
+        ours = model.cls(encode_field(model.bert, given["tokens"], model.text_input).hidden_states)
 
         padded = TOKENIZER(texts, padding=True, return_tensors="pt")
         mask = padded["attention_mask"].bool()
@@ -108,10 +108,9 @@ class TestCausality:
         bert = BERT if given == "directory" else BertModel.from_pretrained(BERT)
         model = make_model(bert_model=bert, **options)
         fields = tensors([reader().text_to_instance(text, labelled=True) for text in TEXTS])
-        internals = (True, False) if options else ()
 
         def logits() -> torch.Tensor:
-            encoded = encode_field(model.bert, fields["tokens"], "bert", *internals)
+            encoded = encode_field(model.bert, fields["tokens"], model.text_input)
             return model.cls(encoded.hidden_states)
 
         before = logits()
@@ -226,7 +225,7 @@ class TestGeneration:
         assert predictor.predict_json({"text": text})["continuation"] == output["continuation"]
 
     def test_pieces_join_the_text_before_them(self) -> None:
-        pieces = reader().pieces
+        pieces = reader().tokenizer
         ids = TOKENIZER.convert_tokens_to_ids(["##s", "the", "was", ".", "a", "[SEP]"])
         assert join_pieces(pieces, ids) == "s the was. a"
         assert join_pieces(pieces, ids[1:]) == " the was. a"
@@ -346,10 +345,10 @@ class TestReader:
 
     def test_blocks_are_given_out_while_the_file_is_read(self, tmp_path) -> None:
         path = tmp_path / "a.txt"
-        path.write_bytes(b"A cold lake.\n" * 5000 + b"\xff\n")
+        path.write_bytes(b"A cold lake.\n" * 50000 + b"\xff\n")
         made = iter(reader().read(str(path)))
         assert len(next(made)["tokens"]) == 128
-        with pytest.raises(ConfigurationError, match="line 5001"):
+        with pytest.raises(ConfigurationError, match="line 50001"):
             list(made)
 
     def test_lines_without_pieces_are_counted(self, tmp_path, caplog) -> None:

@@ -12,7 +12,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification, BertForTo
 
 from bert_classification import BertForClassification
 from bert_classification import BertForTokenClassification as OurTokenClassification
-from bert_classification.checkpoint_labels import label_settings, rows_of
+from bert_classification.bert.labels import label_permutation, label_settings
 from tests.conftest import BERT
 
 LABELS = ["positive", "neutral", "negative"]
@@ -129,9 +129,13 @@ def test_nameless_labels_keep_their_order_and_the_log_says_so(tmp_path, caplog) 
 
 
 def test_numbers_are_the_rows_of_nameless_labels_only() -> None:
-    assert rows_of("bert", ["LABEL_0", "LABEL_1", "LABEL_2"], ["2", "0", "1"]) == [2, 0, 1]
+    assert label_permutation("bert", ["LABEL_0", "LABEL_1", "LABEL_2"], ["2", "0", "1"]) == [
+        2,
+        0,
+        1,
+    ]
     with pytest.raises(ConfigurationError, match="label_names"):
-        rows_of("bert", LABELS, ["2", "0", "1"])
+        label_permutation("bert", LABELS, ["2", "0", "1"])
 
 
 def test_a_regression_has_one_output_of_any_name(tmp_path) -> None:
@@ -145,7 +149,7 @@ def test_another_problem_type_names_both(tmp_path) -> None:
     fine_tuned(tmp_path, BertForSequenceClassification, LABELS, problem_type=kind)
     with pytest.raises(ConfigurationError, match=f"{kind}.*single_label_classification"):
         classifier(tmp_path, LABELS)
-    assert classifier(tmp_path, LABELS, problem_type=kind).problem.names == LABELS
+    assert classifier(tmp_path, LABELS, problem_type=kind).objective.names == LABELS
 
 
 @pytest.mark.parametrize("number", [2, 3])

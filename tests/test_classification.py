@@ -19,7 +19,7 @@ from bert_classification import (
     BertForClassificationReader,
     PretrainedBertIndexer,
 )
-from bert_classification.classification.problem_types import make_problem
+from bert_classification.classification.objectives import make_objective
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 TRAIN = str(FIXTURES / "classification" / "train.jsonl")
@@ -100,7 +100,7 @@ class TestProblemTypes:
         instances = [reader.text_to_instance(text, label=one) for text, one in zip(texts, labels)]
         ours = model(**tensors(instances, vocab))
         theirs = BertForSequenceClassification.from_pretrained(
-            BERT, num_labels=len(model.problem.names), problem_type=problem_type
+            BERT, num_labels=len(model.objective.names), problem_type=problem_type
         ).eval()
         theirs.load_state_dict(model.state_dict(), strict=False)
         encoded = AutoTokenizer.from_pretrained(BERT)(
@@ -165,7 +165,7 @@ class TestProblemTypes:
         generator = torch.Generator().manual_seed(5)
         logits = torch.randn(40, 3, generator=generator)
         gold = torch.randint(0, 2, (40, 3), generator=generator)
-        problem = make_problem(
+        problem = make_objective(
             MULTI, ["a", "b", "c"], [], {"threshold": {"a": 0.2, "b": 0.5, "c": 0.7}}
         )
         problem.update(logits[:25], gold[:25])
@@ -175,14 +175,14 @@ class TestProblemTypes:
         chosen = logits.sigmoid() >= torch.tensor([0.2, 0.5, 0.7])
         assert metrics["micro_f1"] == pytest.approx(f1_score(gold, chosen, average="micro"))
         assert metrics["f1/b"] == pytest.approx(f1_score(gold[:, 1], chosen[:, 1]))
-        readable = problem.readable({"probs": logits.sigmoid()})["labels"]
+        readable = problem.decode({"probs": logits.sigmoid()})["labels"]
         assert readable[0] == [name for name, among in zip("abc", chosen[0].tolist()) if among]
 
     @pytest.mark.parametrize("kind", ["global", "per_label"])
     def test_thresholds_are_tuned_on_validation_in_training_only(self, kind) -> None:
         probs = torch.tensor([[0.3, 0.9], [0.2, 0.85], [0.1, 0.6], [0.05, 0.3]])
         gold = torch.tensor([[1, 1], [1, 1], [0, 0], [0, 0]])
-        problem = make_problem(MULTI, ["a", "b"], [], {"tune_threshold": kind}).eval()
+        problem = make_objective(MULTI, ["a", "b"], [], {"tune_threshold": kind}).eval()
         problem.update(probs.logit(), gold)
         untouched = problem.metrics(reset=True)
         assert problem.thresholds.tolist() == [0.5, 0.5]
@@ -205,7 +205,7 @@ class TestProblemTypes:
             ("balanced", [6 / 9, 6 / 6, 6 / 3]),
         ):
             options = {"class_weights": weights, "label_smoothing": 0.1}
-            problem = make_problem("single_label_classification", names, [3, 2, 1], options)
+            problem = make_objective("single_label_classification", names, [3, 2, 1], options)
             loss = torch.nn.functional.cross_entropy(
                 logits, gold, weight=torch.tensor(expected), label_smoothing=0.1
             )
@@ -223,14 +223,14 @@ class TestProblemTypes:
         config = "training_config/classification.jsonnet"
         allennlp("train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides))
         model = load_archive(tmp_path / "out" / "model.tar.gz").model
-        assert model.problem.class_weights.tolist() == pytest.approx([2, 2 / 3])
+        assert model.objective.class_weights.tolist() == pytest.approx([2, 2 / 3])
 
     def test_top_k_and_matthews(self) -> None:
         from sklearn.metrics import matthews_corrcoef
 
-        problem = make_problem("single_label_classification", ["a", "b", "c"], [], {"top_k": 2})
+        problem = make_objective("single_label_classification", ["a", "b", "c"], [], {"top_k": 2})
         probs = torch.tensor([[0.2, 0.5, 0.3]])
-        assert [entry["label"] for entry in problem.readable({"probs": probs})["top_k"][0]] == [
+        assert [entry["label"] for entry in problem.decode({"probs": probs})["top_k"][0]] == [
             "b",
             "c",
         ]
@@ -251,7 +251,7 @@ class TestProblemTypes:
     )
     def test_bad_options(self, problem_type, options, message) -> None:
         with pytest.raises(ConfigurationError, match=message):
-            make_problem(problem_type, ["a", "b"], [], options)
+            make_objective(problem_type, ["a", "b"], [], options)
 
     def test_reader_and_model_of_different_problem_types(self, reader, vocab) -> None:
         model = BertForClassification(vocab, BERT, problem_type=MULTI)

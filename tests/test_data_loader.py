@@ -8,7 +8,7 @@ from allennlp.common import Params
 from allennlp.data import DataLoader, Vocabulary
 
 from bert_classification import BertForMaskedLMReader, PretrainedBertIndexer
-from bert_classification.data_loader import OrderedDataLoader
+from bert_classification.data.data_loader import OrderedDataLoader
 from tests.conftest import BERT, FIXTURES
 
 TEXT = str(FIXTURES / "masked_lm" / "train.txt")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.documents import in_blocks, read_documents
+from bert_classification.data.documents import in_blocks, read_documents
 
 
 def test_documents_keep_the_numbers_of_their_lines(tmp_path: Path) -> None:

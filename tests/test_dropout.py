@@ -5,9 +5,9 @@ import torch
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import BertForSequenceClassification
 
-from bert_classification.checkpoint import load_pretrained
-from bert_classification.dropout import Dropout, kept, set_dropout
-from bert_classification.dropout_attention import DropoutAttention
+from bert_classification.bert.dropout import Dropout, dropout_mask, set_dropout
+from bert_classification.bert.dropout_attention import DropoutAttention
+from bert_classification.bert.pretrained import load_pretrained
 from tests.conftest import BERT
 
 GROUPS = [(2, 1), (1, 3), (3, 4)]
@@ -26,7 +26,7 @@ def states(requires_grad: bool = False) -> list[torch.Tensor]:
 @pytest.mark.parametrize("count", [0, 1, 5, 1_000_001])
 def test_as_many_are_dropped_as_asked_and_the_mean_stays(count) -> None:
     torch.manual_seed(1)
-    factors = kept(count, 0.1, torch.float32)
+    factors = dropout_mask(count, 0.1, torch.float32)
     assert factors.shape == (count,) and factors.dtype is torch.float32
     assert {round(value, 5) for value in factors.unique().tolist()} <= {0.0, 1.11111}
     if count > 1000:
@@ -54,13 +54,13 @@ def test_in_the_place_of_torch(dropout) -> None:
 def test_follows_the_seed() -> None:
     def draw(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
-        return kept(1000, 0.5, torch.float32)
+        return dropout_mask(1000, 0.5, torch.float32)
 
     assert torch.equal(draw(1), draw(1)) and not torch.equal(draw(1), draw(2))
 
 
 def test_a_checkpoint_gets_it() -> None:
-    model, _ = load_pretrained(BertForSequenceClassification, str(BERT))
+    model = load_pretrained(BertForSequenceClassification, str(BERT)).model
     dropouts = [each for each in model.modules() if isinstance(each, torch.nn.Dropout)]
     assert dropouts and all(type(each) is Dropout for each in dropouts)
 
@@ -95,7 +95,7 @@ def test_attention_drops_weights_and_keeps_the_mean() -> None:
     runs = torch.stack(
         [DropoutAttention.apply(query, key, value, GROUPS, 0.25) for _ in range(2000)]
     )
-    # The weights of a piece sum to 1; what is kept of them does so on average.
+    # The weights of a piece sum to 1; what is dropout_mask of them does so on average.
     assert torch.allclose(runs.mean(0), value, atol=0.1)
     alone = runs[:, 0, 0, 0]
     assert (alone == 0).double().mean().item() == pytest.approx(0.25, abs=0.05)

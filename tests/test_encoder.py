@@ -8,9 +8,9 @@ from allennlp.common.checks import ConfigurationError
 from transformers import BertConfig, BertForSequenceClassification, BertModel
 from transformers.utils import logging
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import Encoded, encode, encode_field
-from bert_classification.packing import round_up
+from bert_classification.bert.encoder import Encoded, TextInput, encode, encode_field
+from bert_classification.bert.packing import round_up, use_packed_attention
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from tests.conftest import BERT
 
 LENGTHS = {
@@ -24,7 +24,9 @@ LENGTHS = {
 
 @pytest.fixture
 def bert() -> BertModel:
-    return BertModel.from_pretrained(BERT).eval()
+    bert = BertModel.from_pretrained(BERT).eval()
+    use_packed_attention(bert)
+    return bert
 
 
 def random_batch(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -38,6 +40,8 @@ def random_batch(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.
 def padded(bert: BertModel, ids, types, mask) -> Encoded:
     bert.set_attn_implementation("eager")
     output = bert(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
+    if not bert.training:  # Where it is, a recomputed layer asks for the attention again.
+        use_packed_attention(bert)
     return Encoded(output.last_hidden_state, output.pooler_output)
 
 
@@ -76,6 +80,7 @@ def test_at_prediction_rows_have_few_lengths() -> None:
 def test_512_pieces_beside_3() -> None:
     config = BertConfig.from_pretrained(BERT, max_position_embeddings=512)
     bert = BertModel(config).eval()
+    use_packed_attention(bert)
     ids, types, mask = random_batch([512, 3])
     theirs, ours = padded(bert, ids, types, mask), encode(bert, ids, types, mask)
     assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
@@ -143,12 +148,13 @@ def test_dropout_is_on_in_training_and_follows_the_seed(bert) -> None:
 def test_hidden_states_and_attentions_on_request(bert) -> None:
     ids, types, mask = random_batch([4, 9])
     tokens = {"bert": {"input_ids": ids, "token_type_ids": types, "mask": mask}}
-    asked = encode_field(bert, tokens, "bert", output_hidden_states=True, output_attentions=True)
-    assert asked.internals["hidden_states"].shape == (2, 3, 9, 32)
-    assert asked.internals["attentions"].shape == (2, 2, 2, 9, 9)
-    assert torch.allclose(asked.internals["attentions"][0, 0, :, :4, :4].sum(-1), torch.ones(1))
-    plain = encode_field(bert, tokens, "bert")
-    assert plain.internals == {}
+    wanted = TextInput(output_hidden_states=True, output_attentions=True)
+    asked = encode_field(bert, tokens, wanted)
+    assert asked.layer_outputs["hidden_states"].shape == (2, 3, 9, 32)
+    assert asked.layer_outputs["attentions"].shape == (2, 2, 2, 9, 9)
+    assert torch.allclose(asked.layer_outputs["attentions"][0, 0, :, :4, :4].sum(-1), torch.ones(1))
+    plain = encode_field(bert, tokens, TextInput())
+    assert plain.layer_outputs == {}
     assert torch.allclose(asked.hidden_states, plain.hidden_states, atol=1e-5)
     assert torch.allclose(asked.pooled, plain.pooled, atol=1e-5)
 
@@ -197,13 +203,13 @@ def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog, max_sha
     half = BertForSequenceClassification.from_pretrained(BERT).half()
     half.save_pretrained(tmp_path, max_shard_size=max_shard_size)
     assert len(list(tmp_path.glob("*.safetensors"))) > (max_shard_size == "20KB")
-    model, with_head = load_pretrained(BertForSequenceClassification, str(tmp_path))
-    assert with_head and {weight.dtype for weight in model.parameters()} == {torch.float32}
+    model, has_head, _ = load_pretrained(BertForSequenceClassification, str(tmp_path))
+    assert has_head and {weight.dtype for weight in model.parameters()} == {torch.float32}
     for name, weight in model.state_dict().items():
         assert torch.equal(weight, half.state_dict()[name].float())
     with caplog.at_level("INFO"):
-        _, with_head = load_pretrained(BertForSequenceClassification, BERT)
-    assert not with_head and "fresh classifier.bias, classifier.weight" in caplog.text
+        _, has_head, _ = load_pretrained(BertForSequenceClassification, BERT)
+    assert not has_head and "fresh classifier.bias, classifier.weight" in caplog.text
 
 
 def test_transformers_is_as_loud_as_before_when_loading_fails(tmp_path) -> None:

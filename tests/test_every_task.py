@@ -61,18 +61,18 @@ def test_a_batch_gives_what_its_records_give_alone(task, archive_of) -> None:
         assert_close(output, predictor.predict_json(record))
 
 
-def assert_close(value: Any, expected: Any) -> None:
-    """Equal, numbers in any depth to 1e-4."""
+def assert_close(value: Any, expected: Any, tolerance: float = 1e-4) -> None:
+    """Equal, numbers in any depth to the tolerance."""
     if isinstance(expected, dict):
         assert value.keys() == expected.keys()
         value, expected = list(value.values()), list(expected.values())
     if isinstance(expected, list):
         assert len(value) == len(expected)
         for pair in zip(value, expected):
-            assert_close(*pair)
+            assert_close(*pair, tolerance)
     else:
         assert value == (
-            pytest.approx(expected, abs=1e-4) if isinstance(expected, float) else expected
+            pytest.approx(expected, abs=tolerance) if isinstance(expected, float) else expected
         )
 
 

@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from onnxruntime.quantization import quantize_dynamic
 from transformers import AutoTokenizer, pipeline
 
-from bert_classification import onnx_file
+from bert_classification.commands import onnx as onnx_file
 from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
 from tests.test_package import TASKS
 
@@ -89,7 +89,7 @@ def test_opens_with_the_plain_class_and_the_same_tokenizer(task, exported, predi
         if name in theirs:
             assert torch.equal(theirs.pop(name), weight)
     assert not theirs
-    pieces = predictor._dataset_reader.pieces.ids(ODD)
+    pieces = predictor._dataset_reader.tokenizer.ids(ODD)
     assert [list(ids) for ids in pieces] == tokenizer(ODD, add_special_tokens=False)["input_ids"]
     assert tokenizer.model_max_length == 128
 
@@ -98,7 +98,7 @@ class TestTransformersPredictsTheSame:
     def test_classification(self, exported, predictor_of) -> None:
         directory, predictor = exported("classification"), predictor_of("classification")
         classify = pipeline("text-classification", str(directory), top_k=None)
-        names = predictor._model.problem.names
+        names = predictor._model.objective.names
         for record in [*records_of("classification"), {"text": "Lovely!", "text_pair": "Oh?"}]:
             texts = {key: record[key] for key in ("text", "text_pair") if key in record}
             theirs = {row["label"]: row["score"] for row in classify(texts)}
@@ -123,7 +123,7 @@ class TestTransformersPredictsTheSame:
 
     def test_pretraining(self, exported, predictor_of) -> None:
         directory, predictor = exported("pretraining"), predictor_of("pretraining")
-        mask_id = predictor._dataset_reader.pieces.mask_id
+        mask_id = predictor._dataset_reader.tokenizer.mask_id
         for record in records_of("pretraining")[:2]:
             theirs = run(directory, record["text"], record["text_pair"])
             tensors = tensors_of(predictor, [record])
@@ -277,7 +277,7 @@ class TestCard:
         config = ROOT / "training_config" / "classification.jsonnet"
         allennlp("train", config, "-s", tmp_path / "run", "-o", json.dumps(overrides))
         allennlp("export-hf", tmp_path / "run", tmp_path / "out")
-        assert "| problem.thresholds | [0." in (tmp_path / "out" / "README.md").read_text()
+        assert "| objective.thresholds | [0." in (tmp_path / "out" / "README.md").read_text()
         settings = json.loads((tmp_path / "out" / "config.json").read_text())
         assert settings["problem_type"] == "multi_label_classification"
 

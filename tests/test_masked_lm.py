@@ -26,8 +26,8 @@ from bert_classification import (
     BertForMaskedLMReader,
     PretrainedBertIndexer,
 )
-from bert_classification.fills import fill_in
-from bert_classification.masking import IGNORED
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.objectives.mask_filling import fill_in
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "masked_lm"
@@ -71,7 +71,7 @@ def tensors(*texts: str) -> dict[str, Any]:
     return Batch([reader.text_to_instance(text, labelled=True) for text in texts]).as_tensor_dict()
 
 
-def pieces_of(instances: list) -> list[list[int]]:
+def num_word_pieces(instances: list) -> list[list[int]]:
     return [instance["tokens"].ids.tolist() for instance in instances]
 
 
@@ -94,8 +94,8 @@ class TestParity:
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
         model.train(training)
-        tokens, label = model.masked(batch["tokens"])
-        assert (label != IGNORED).any(-1).all()
+        tokens, label = model.mask(batch["tokens"])
+        assert (label != IGNORE_INDEX).any(-1).all()
         loss = model(tokens, label)["loss"]
         field = tokens["bert"]
         expected = plain(model)(
@@ -110,12 +110,14 @@ class TestParity:
         probs = model(**batch)["probs"]
         field = batch["tokens"]["bert"]
         logits = plain(model)(field["input_ids"], field["mask"].long()).logits
-        expected = logits.softmax(-1)[field["input_ids"] == reader.pieces.mask_id]
+        expected = logits.softmax(-1)[field["input_ids"] == reader.tokenizer.mask_id]
         assert [len(rows) for rows in probs] == [1, 2]
         assert torch.allclose(torch.cat(probs), expected, atol=1e-6)
 
     def test_fills_agree_with_the_fill_mask_pipeline(self, model, predictor) -> None:
-        fill_mask = pipeline("fill-mask", plain(model), tokenizer=make_reader().pieces.pretrained)
+        fill_mask = pipeline(
+            "fill-mask", plain(model), tokenizer=make_reader().tokenizer.pretrained
+        )
         words = [line.split() for line in (DATA / "train.txt").read_text("utf-8").splitlines()]
         texts = [
             " ".join("[MASK]" if at % 7 == number % 7 else word for at, word in enumerate(line))
@@ -163,7 +165,7 @@ class TestHead:
         self, model, tmp_path, caplog
     ) -> None:
         plain(model).save_pretrained(tmp_path)
-        make_reader().pieces.pretrained.save_pretrained(tmp_path)
+        make_reader().tokenizer.pretrained.save_pretrained(tmp_path)
         with caplog.at_level(logging.INFO):
             again = BertForMaskedLM(Vocabulary(), str(tmp_path)).eval()
             BertForMaskedLM(Vocabulary(), BERT)
@@ -175,9 +177,9 @@ class TestHead:
     def test_logits_are_computed_only_where_there_is_a_label(self, model) -> None:
         seen: list[int] = []
         model.cls.register_forward_hook(lambda _, __, logits: seen.append(len(logits)))
-        tokens, label = model.masked(tensors("The soup was cold.", "The train.")["tokens"])
+        tokens, label = model.mask(tensors("The soup was cold.", "The train.")["tokens"])
         model(tokens, label)
-        assert seen == [int((label != IGNORED).sum())]
+        assert seen == [int((label != IGNORE_INDEX).sum())]
 
     def test_frozen_bert_trains_the_head_alone(self) -> None:
         model = BertForMaskedLM(Vocabulary(), BERT, trainable=False)
@@ -199,8 +201,8 @@ class TestHead:
     def test_metrics_weigh_each_piece_the_same(self, model) -> None:
         losses = []
         for texts in (["The soup was cold and there was no bread on the table."] * 8, ["Short."]):
-            tokens, label = model.masked(tensors(*texts)["tokens"])
-            losses.append((model(tokens, label)["loss"].item(), int((label != IGNORED).sum())))
+            tokens, label = model.mask(tensors(*texts)["tokens"])
+            losses.append((model(tokens, label)["loss"].item(), int((label != IGNORE_INDEX).sum())))
         mean = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
         assert model.get_metrics(reset=True)["perplexity"] == pytest.approx(math.exp(mean))
         assert model.get_metrics() == {"perplexity": 0.0, "accuracy": 0.0}
@@ -213,7 +215,7 @@ class TestHead:
     def test_validation_is_fixed_and_training_is_not(self, model) -> None:
         batch = tensors(*(DATA / "dev.txt").read_text("utf-8").split("\n")[:4])
         assert model(**batch)["loss"] == model(**batch)["loss"]
-        labels = [model.train().masked(batch["tokens"])[1] for _ in range(2)]
+        labels = [model.train().mask(batch["tokens"])[1] for _ in range(2)]
         assert not labels[0].equal(labels[1])
 
     def test_labels_by_mistake(self, model) -> None:
@@ -225,18 +227,18 @@ class TestHead:
 class TestReader:
     def test_blocks_hold_every_piece_once(self) -> None:
         reader = make_reader(block_size=20)
-        blocks = pieces_of(list(reader.read(TRAIN)))
+        blocks = num_word_pieces(list(reader.read(TRAIN)))
         lines = (DATA / "train.txt").read_text("utf-8").splitlines()
-        expected = [piece for ids in reader.pieces.ids(lines) for piece in ids.tolist()]
+        expected = [piece for ids in reader.tokenizer.ids(lines) for piece in ids.tolist()]
         assert [piece for block in blocks for piece in block[1:-1]] == expected
         assert {len(block) for block in blocks[:-1]} == {20} and 3 <= len(blocks[-1]) <= 20
         ends = [(block[0], block[-1]) for block in blocks]
-        assert set(ends) == {(reader.pieces.cls_id, reader.pieces.sep_id)}
+        assert set(ends) == {(reader.tokenizer.cls_id, reader.tokenizer.sep_id)}
 
     def test_blocks_do_not_depend_on_how_many_lines_are_read_at_once(self, monkeypatch) -> None:
-        expected = pieces_of(list(make_reader(block_size=20).read(TRAIN)))
-        monkeypatch.setattr("bert_classification.masked_lm.dataset_reader.RECORDS_AT_ONCE", 3)
-        assert pieces_of(list(make_reader(block_size=20).read(TRAIN))) == expected
+        expected = num_word_pieces(list(make_reader(block_size=20).read(TRAIN)))
+        monkeypatch.setattr("bert_classification.masked_lm.dataset_reader.EXAMPLES_AT_ONCE", 3)
+        assert num_word_pieces(list(make_reader(block_size=20).read(TRAIN))) == expected
 
     def test_a_file_is_streamed(self, tmp_path) -> None:
         path = tmp_path / "long.txt"
@@ -251,7 +253,7 @@ class TestReader:
         expected = [
             reader.text_to_instance(text, labelled=True) for text in ("The soup.", "The train 🚂.")
         ]
-        assert pieces_of(list(reader.read(str(path)))) == pieces_of(expected)
+        assert num_word_pieces(list(reader.read(str(path)))) == num_word_pieces(expected)
 
     @pytest.mark.parametrize(
         "name, content",
@@ -267,7 +269,7 @@ class TestReader:
         expected = [
             reader.text_to_instance(text, labelled=True) for text in ("The soup.", "A train.")
         ]
-        assert pieces_of(list(reader.read(str(tmp_path / name)))) == pieces_of(expected)
+        assert num_word_pieces(list(reader.read(str(tmp_path / name)))) == num_word_pieces(expected)
 
     def test_a_cut_text_is_counted(self, tmp_path, caplog) -> None:
         path = write_lines(tmp_path / "a.jsonl", [{"text": "the " * 50}, {"text": "Short."}])

@@ -7,11 +7,12 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from torch import Tensor
 
-from bert_classification.masking import IGNORED, Masked, Masking
-from bert_classification.tokenization import WordPieces
+from bert_classification.bert.word_pieces import WordPieceTokenizer
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.objectives.masking import Masked, Masking
 from tests.conftest import BERT
 
-PIECES = WordPieces(BERT)
+PIECES = WordPieceTokenizer(BERT)
 
 
 def texts(rows: int = 400, length: int = 100) -> tuple[Tensor, Tensor]:
@@ -39,14 +40,14 @@ class TestStatistics:
     @pytest.mark.parametrize("probability", [0.15, 0.4])
     def test_the_number_of_chosen_pieces_is_exact_in_each_text(self, probability) -> None:
         input_ids, _, masked = draw(mlm_probability=probability)
-        chosen = (masked.label != IGNORED).sum(-1)
+        chosen = (masked.label != IGNORE_INDEX).sum(-1)
         pieces = (~special(input_ids)).sum(-1)
         assert chosen.tolist() == [max(1, round(probability * int(n))) for n in pieces]
 
     @pytest.mark.parametrize("whole_word_mask", [False, True])
     def test_special_pieces_are_never_chosen_nor_put_in(self, whole_word_mask) -> None:
         input_ids, mask, masked = draw(whole_word_mask=whole_word_mask)
-        chosen = masked.label != IGNORED
+        chosen = masked.label != IGNORE_INDEX
         assert not chosen[special(input_ids) | ~mask].any()
         assert torch.equal(masked.label[chosen], input_ids[chosen])
         assert torch.equal(masked.input_ids[~chosen], input_ids[~chosen])
@@ -55,7 +56,7 @@ class TestStatistics:
 
     def test_of_ten_chosen_pieces_eight_are_masked_one_random_one_kept(self) -> None:
         input_ids, _, masked = draw()
-        chosen = masked.label != IGNORED
+        chosen = masked.label != IGNORE_INDEX
         before, after = input_ids[chosen], masked.input_ids[chosen]
         hidden, kept = (after == PIECES.mask_id), (after == before)
         assert hidden.double().mean() == pytest.approx(0.8, abs=0.02)
@@ -67,13 +68,13 @@ class TestStatistics:
         input_ids = torch.full((4000, 21), PIECES.sep_id)
         input_ids[:, :20] = torch.randint(5, len(PIECES), (4000, 20))
         masked = Masking(PIECES).train()(input_ids, torch.ones_like(input_ids).bool())
-        shares = (masked.label != IGNORED)[:, :20].double().mean(0)
+        shares = (masked.label != IGNORE_INDEX)[:, :20].double().mean(0)
         assert shares.min() > 0.13 and shares.max() < 0.17
 
     def test_whole_words_are_chosen_together_and_meet_the_number_on_average(self) -> None:
         input_ids, _, masked = draw(whole_word_mask=True)
-        chosen = masked.label != IGNORED
-        names = [PIECES.pieces(row) for row in input_ids.tolist()]
+        chosen = masked.label != IGNORE_INDEX
+        names = [PIECES.convert_ids_to_tokens(row) for row in input_ids.tolist()]
         ordinary = ~special(input_ids)
         for row, pieces in enumerate(names):
             for at in range(1, len(pieces)):
@@ -86,7 +87,7 @@ class TestStatistics:
     def test_a_text_without_ordinary_pieces_gets_no_label(self) -> None:
         input_ids = torch.tensor([[PIECES.cls_id, PIECES.unk_id, PIECES.sep_id]])
         masked = Masking(PIECES)(input_ids, torch.ones_like(input_ids).bool())
-        assert masked.input_ids.equal(input_ids) and (masked.label == IGNORED).all()
+        assert masked.input_ids.equal(input_ids) and (masked.label == IGNORE_INDEX).all()
 
 
 class TestDeterminism:
@@ -119,7 +120,7 @@ class TestDeterminism:
             alone = masking(input_ids[row : row + 1, :length], mask[row : row + 1, :length])
             assert alone.label[0].equal(together.label[row, :length])
             assert alone.input_ids[0].equal(together.input_ids[row, :length])
-        assert len((together.label != IGNORED).unique(dim=0)) > 390
+        assert len((together.label != IGNORE_INDEX).unique(dim=0)) > 390
 
 
 def test_nothing_of_the_masking_is_saved() -> None:

@@ -16,8 +16,8 @@ from allennlp.predictors import Predictor
 from transformers import AutoTokenizer, BertModel
 
 from bert_classification import BertForClassification, BertForClassificationReader
-from bert_classification.token_indexer import PretrainedBertIndexer
-from bert_classification.tokenization import WordPieces
+from bert_classification.bert.word_pieces import WordPieceTokenizer
+from bert_classification.data.token_indexer import PretrainedBertIndexer
 from tests.conftest import BERT, ROOT, allennlp, write_lines
 
 CONFIG = "training_config/classification.jsonnet"
@@ -149,13 +149,13 @@ def a_cased_vocabulary_with_lowercasing(new: Newcomer) -> None:
     capitals = [piece.title() if piece[0].isalpha() else piece for piece in pieces]
     (bert / "vocab.txt").write_text("\n".join(dict.fromkeys(capitals)), encoding="utf-8")
     (bert / "tokenizer.json").unlink()
-    WordPieces(str(bert))
+    WordPieceTokenizer(str(bert))
 
 
 @mistake("the tokenizer keeps capitals, but")
 def an_uncased_vocabulary_without_lowercasing(new: Newcomer) -> None:
     edit = ("tokenizer_config.json", '"do_lower_case": true', '"do_lower_case": false')
-    WordPieces(new.edited(*edit))
+    WordPieceTokenizer(new.edited(*edit))
 
 
 @mistake("The tokenizer and the weights are of different checkpoints")

@@ -54,7 +54,7 @@ def tensors(instances: list) -> dict:
 
 
 def ends_with(reader: BertForMultipleChoiceReader, field, prompt: str, choice: str) -> bool:
-    expected = reader.pieces.pretrained(prompt, choice)["input_ids"][1:]
+    expected = reader.tokenizer.pretrained(prompt, choice)["input_ids"][1:]
     return field.ids[-len(expected) :].tolist() == expected
 
 

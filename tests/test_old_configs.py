@@ -9,7 +9,7 @@ import pytest
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.old_configs import check_style
+from bert_classification.commands.old_configs import check_style
 from tests.conftest import ROOT, allennlp
 
 OLD = ROOT / "tests" / "old_config.jsonnet"

@@ -17,7 +17,7 @@ from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from bert_classification import extraction, opening
+from bert_classification.archives import extraction, opening
 from tests.conftest import FIXTURES, allennlp, read_json_lines
 
 RECORDS = FIXTURES / "classification" / "predict.jsonl"

@@ -18,7 +18,7 @@ from bert_classification import (
     BertForClassificationReader,
     PretrainedBertIndexer,
 )
-from bert_classification.records import RecordError
+from bert_classification.data.records import RecordError
 from bert_classification.serving.saliency import can_tell_importance, word_importance
 from tests.conftest import BERT
 

@@ -10,15 +10,18 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 from transformers import BertModel
 
-from bert_classification.encoder import encode
-from bert_classification.precision import set_precision, side_by_side
+from bert_classification.bert.encoder import encode
+from bert_classification.bert.packing import use_packed_attention
+from bert_classification.bert.precision import run_side_by_side, set_precision
 from tests.conftest import BERT
 from tests.test_encoder import random_batch
 
 
 @pytest.fixture
 def bert() -> BertModel:
-    return BertModel.from_pretrained(BERT).eval()
+    bert = BertModel.from_pretrained(BERT).eval()
+    use_packed_attention(bert)
+    return bert
 
 
 @pytest.mark.parametrize(
@@ -70,11 +73,13 @@ def test_side_by_side_each_thread_computes_alone() -> None:
     torch.set_num_threads(3)
     try:
         meet = threading.Barrier(3, timeout=60)
-        seen = side_by_side(lambda item: (item, meet.wait() >= 0, torch.get_num_threads()), "abc")
+        seen = run_side_by_side(
+            lambda item: (item, meet.wait() >= 0, torch.get_num_threads()), "abc"
+        )
         assert seen == [("a", True, 1), ("b", True, 1), ("c", True, 1)]
         assert torch.get_num_threads() == 3
         with pytest.raises(ZeroDivisionError):
-            side_by_side(lambda item: 1 / item, [1, 0])
+            run_side_by_side(lambda item: 1 / item, [1, 0])
         assert torch.get_num_threads() == 3
         assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 3
     finally:

@@ -4,8 +4,8 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 
-from bert_classification.packing import pack
-from bert_classification.text_field import token_batches
+from bert_classification.bert.packing import pack
+from bert_classification.data.batch_sampler import token_batches
 
 LENGTHS = [3, 120, 9, 9, 40, 1, 64, 9]
 
@@ -23,7 +23,7 @@ def packed_batches(monkeypatch) -> list[list[int]]:
         batches.append(sorted(mask.sum(-1).tolist()))
         return pack(mask)
 
-    monkeypatch.setattr("bert_classification.encoder.pack", packing)
+    monkeypatch.setattr("bert_classification.bert.encoder.pack", packing)
     return batches
 
 

@@ -25,8 +25,8 @@ from bert_classification import (
     BertForPreTrainingReader,
     PretrainedBertIndexer,
 )
-from bert_classification.documents import in_blocks, read_documents
-from bert_classification.masking import IGNORED
+from bert_classification.data.documents import in_blocks, read_documents
+from bert_classification.data.label_field import IGNORE_INDEX
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "pretraining"
@@ -80,7 +80,7 @@ class TestParity:
     @pytest.mark.parametrize("pairs", [PAIRS[:1], PAIRS], ids=["single", "padded batch"])
     def test_logits_and_loss_equal_hugging_face(self, model, pairs) -> None:
         batch = batch_of(pairs)
-        tokens, label = model.masked(batch["tokens"])
+        tokens, label = model.mask(batch["tokens"])
         ours = model(tokens, label, batch["next_sentence_label"])
 
         theirs = PlainHeads(BertConfig.from_pretrained(BERT)).eval()
@@ -106,7 +106,9 @@ class TestParity:
         logits = theirs(
             field["input_ids"], field["mask"].long(), field["token_type_ids"]
         ).prediction_logits
-        best = logits.softmax(-1)[field["input_ids"] == make_reader().pieces.mask_id].topk(3).values
+        best = (
+            logits.softmax(-1)[field["input_ids"] == make_reader().tokenizer.mask_id].topk(3).values
+        )
         fills = [[fill["prob"] for fill in mask] for mask in output["fills"]]
         assert torch.allclose(torch.tensor(fills), best, atol=1e-6)
 
@@ -123,9 +125,9 @@ class TestHeads:
     def test_logits_are_computed_only_where_there_is_a_label(self, model) -> None:
         seen: list[int] = []
         model.cls.predictions.register_forward_hook(lambda _, __, logits: seen.append(len(logits)))
-        tokens, label = model.masked(batch_of(PAIRS)["tokens"])
+        tokens, label = model.mask(batch_of(PAIRS)["tokens"])
         model(tokens, label)
-        assert seen == [int((label != IGNORED).sum())]
+        assert seen == [int((label != IGNORE_INDEX).sum())]
 
     def test_initializer_and_freezing_leave_their_part(self) -> None:
         initializer = InitializerApplicator([["weight", ConstantInitializer(0.5)]])
@@ -140,8 +142,8 @@ class TestHeads:
         total, pieces, right = 0.0, 0, 0
         for pairs in (PAIRS[:2], PAIRS[2:]):
             batch = batch_of(pairs)
-            tokens, label = model.masked(batch["tokens"])
-            count = int((label != IGNORED).sum())
+            tokens, label = model.mask(batch["tokens"])
+            count = int((label != IGNORE_INDEX).sum())
             total, pieces = total + model(tokens, label)["loss"].item() * count, pieces + count
             output = model(tokens, label, batch["next_sentence_label"])
             right += int((output["logits"].argmax(-1) == batch["next_sentence_label"]).sum())
@@ -158,7 +160,7 @@ class TestHeads:
 class TestSegments:
     def documents(self, reader: BertForPreTrainingReader) -> list[list[int]]:
         return [
-            [piece for ids in reader.pieces.ids([text for _, text in document]) for piece in ids]
+            [piece for ids in reader.tokenizer.ids([text for _, text in document]) for piece in ids]
             for document in read_documents(TRAIN)
         ]
 
@@ -191,7 +193,7 @@ class TestSegments:
         for first, second, label in map(segments, reader.read(str(path))):
             kept += first + (second if label == 0 else [])
         texts = [text for document in read_documents(str(path)) for _, text in document]
-        assert kept == [piece for ids in reader.pieces.ids(texts) for piece in ids.tolist()]
+        assert kept == [piece for ids in reader.tokenizer.ids(texts) for piece in ids.tolist()]
 
     def test_long_corpora_have_about_as_many_of_both_kinds(self, tmp_path: Path) -> None:
         path = tmp_path / "long.txt"

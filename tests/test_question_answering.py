@@ -24,9 +24,9 @@ from bert_classification import (
     BertForQuestionAnsweringReader,
     PretrainedBertIndexer,
 )
-from bert_classification.question_answering.metric import SquadScores, best_threshold
+from bert_classification.data.windows import max_context, window_spans
 from bert_classification.question_answering.spans import best_spans, context_windows
-from bert_classification.windows import max_context, window_spans
+from bert_classification.question_answering.squad_scores import SquadScores, best_threshold
 from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "question_answering"
@@ -151,13 +151,13 @@ class TestReader:
     def test_windows_hold_question_and_context_within_max_pieces(self) -> None:
         reader = make_reader(40, doc_stride=9, max_query_length=10)
         instance = reader.text_to_instance("What is it?", LONG)
-        pieces = reader.pieces
-        question, context = (ids.tolist() for ids in pieces.ids(["What is it?", LONG]))
+        tokenizer = reader.tokenizer
+        question, context = (ids.tolist() for ids in tokenizer.ids(["What is it?", LONG]))
         for field, (first, begin, end, *_) in zip(
             instance["tokens"], instance["windows"].tensor.tolist()
         ):
             part = context[first : first + end - begin]
-            expected = [pieces.cls_id, *question, pieces.sep_id, *part, pieces.sep_id]
+            expected = [tokenizer.cls_id, *question, tokenizer.sep_id, *part, tokenizer.sep_id]
             assert field.ids.tolist() == expected and len(field) <= 40
             assert field.second == begin
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.records import read_records
+from bert_classification.data.records import read_records
 
 
 def values(path: Path, **settings) -> list[dict]:

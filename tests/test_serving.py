@@ -22,10 +22,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.predictors import Predictor
 from starlette.exceptions import HTTPException
 
-from bert_classification.serving.answer import Answer
 from bert_classification.serving.batching import CallingThread, ModelThread
 from bert_classification.serving.description import describe, render
 from bert_classification.serving.metrics import Metrics
+from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
 from tests.conftest import FIXTURES, read_json_lines
 
@@ -421,7 +421,7 @@ def test_a_request_alone_does_not_wait(predictor) -> None:
 def test_what_timed_out_before_it_began_is_not_run(predictor) -> None:
     async def steps(model: ModelThread, release: Callable) -> None:
         with pytest.raises(HTTPException) as raised:
-            async with model.place():
+            async with model.slot():
                 await model.predict(instances(predictor, 1))
         assert raised.value.status_code == 504
 
@@ -440,7 +440,7 @@ def test_a_record_that_the_model_fails_at_fails_alone(predictor) -> None:
 
 
 def test_a_number_that_is_not_finite_becomes_null() -> None:
-    answer = Answer({"probs": [float("nan"), 1.5, float("inf")], "note": "\ud800é"})
+    answer = StrictJSONResponse({"probs": [float("nan"), 1.5, float("inf")], "note": "\ud800é"})
     assert json.loads(answer.body) == {"probs": [None, 1.5, None], "note": "\ud800é"}
 
 

@@ -6,7 +6,8 @@ from allennlp.data.fields import ListField
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 
-from bert_classification.text_field import WordPieceField, longest_first
+from bert_classification.data.segments import longest_first
+from bert_classification.data.text_field import WordPieceField
 
 
 def field(length: int, second: int | None = None) -> WordPieceField:

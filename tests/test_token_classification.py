@@ -171,7 +171,7 @@ class TestWindows:
         words = ["\u200b", "a", "\x01", "\u200b", "soup", "\ufeff"]
         tags = ["B-PER", "O", "B-LOC", "B-ORG", "O", "B-PER"]
         instance = reader.text_to_instance(tokens=words, tags=tags)
-        pieces = reader.pieces.pieces(instance["tokens"][0].ids)
+        pieces = reader.tokenizer.convert_ids_to_tokens(instance["tokens"][0].ids)
         unknown = [at for at, piece in enumerate(pieces) if piece == "[UNK]"]
         assert [instance["tags"][0].human_readable_repr()[at] for at in unknown] == [
             "B-PER",

@@ -47,7 +47,7 @@ def test_special_tokens_are_added_once() -> None:
 def test_offsets_point_to_each_word(use_starting_offsets) -> None:
     words = tokens("the unbelievable soup")
     result = indexed(words, use_starting_offsets=use_starting_offsets)
-    pieces = PretrainedBertIndexer(BERT).pieces.pieces(result["input_ids"])
+    pieces = PretrainedBertIndexer(BERT).tokenizer.convert_ids_to_tokens(result["input_ids"])
     first, middle, last = result["offsets"]
     assert pieces[first] == "the" and first == 1
     assert pieces[middle].startswith("##") is not use_starting_offsets

@@ -8,7 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from bert_classification.weights import read_weights, write_safetensors
+from bert_classification.archives.weights import read_weights, write_safetensors
 from tests.conftest import FIXTURES, allennlp, read_json_lines
 
 

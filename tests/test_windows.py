@@ -1,6 +1,6 @@
 import pytest
 
-from bert_classification.windows import max_context, window_spans
+from bert_classification.data.windows import max_context, window_spans
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 16, 17, 50])

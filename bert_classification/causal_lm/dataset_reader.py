@@ -7,21 +7,27 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.blocks import Pieces, blocks
 from bert_classification.causal_lm.generation import Generation, Prompt, parse_generation
-from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
-from bert_classification.records import FORMATS, RecordError, read_lines
-from bert_classification.text_field import WordPieceField
+from bert_classification.data.blocks import Pieces, blocks
+from bert_classification.data.files import read_lines
+from bert_classification.data.records import FORMATS, RecordError
+from bert_classification.data.text_field import WordPieceField
+from bert_classification.data.values import get_text
+from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
 
 logger = logging.getLogger(__name__)
 
 
 class Example(NamedTuple):
-    """A text to continue; or, without `generation`, to score, `labelled` where a loss is due."""
+    """
+    A text to continue; or, without `generation`, to score, `labelled` where a loss is due; or the
+    `ids` of a block of running text.
+    """
 
     text: str
     generation: Optional[Generation]
     labelled: bool
+    ids: Optional[numpy.ndarray] = None
 
 
 @DatasetReader.register("bert_for_causal_lm")
@@ -58,39 +64,46 @@ class BertForCausalLMReader(BertReader):
             raise ConfigurationError(
                 f"`dataset_reader.format` is {self.format!r}; expected {', '.join(formats)}."
             )
-        self.block_size = self.pieces.max_pieces if block_size is None else block_size
-        if not 2 <= self.block_size <= self.pieces.max_pieces:
+        self.block_size = self.tokenizer.max_pieces if block_size is None else block_size
+        if not 2 <= self.block_size <= self.tokenizer.max_pieces:
             raise ConfigurationError(
                 f"`dataset_reader.block_size` is {block_size}; expected from 2 to "
-                f"{self.pieces.max_pieces} (`max_pieces` of the token indexer), [CLS] included."
+                f"{self.tokenizer.max_pieces} (`max_pieces` of the token indexer), [CLS] included."
             )
-        special = (self.pieces.cls_id, self.pieces.sep_id, self.pieces.pad_id)
+        special = (self.tokenizer.cls_id, self.tokenizer.sep_id, self.tokenizer.pad_id)
         self._begins_word = numpy.array(
             [
-                number not in special and not piece.startswith("##")
-                for number, piece in enumerate(self.pieces.pieces(range(len(self.pieces))))
+                index not in special and not piece.startswith("##")
+                for index, piece in enumerate(
+                    self.tokenizer.convert_ids_to_tokens(range(len(self.tokenizer)))
+                )
             ]
         )
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         text = get_text(values, "text", "sentence")
         generation = None if labelled else parse_generation(values, self.room(text))
         return Example(text, generation, labelled)
 
     def room(self, text: str) -> int:
-        """How many pieces may follow `[CLS] text`; `RecordError` when there is no room for one."""
-        length = 1 + len(self.pieces.ids([text])[0])
-        if length >= self.pieces.max_pieces:
+        """Counts the pieces that may follow `[CLS] text`; `RecordError` when there is no room for one."""
+        length = 1 + len(self.tokenizer.ids([text])[0])
+        if length >= self.tokenizer.max_pieces:
             raise RecordError(
                 f"`text`: {length} word pieces with [CLS], which leave no room in the "
-                f"{self.pieces.max_pieces} of the model (`max_pieces` of the token indexer); "
+                f"{self.tokenizer.max_pieces} of the model (`max_pieces` of the token indexer); "
                 "shorten it."
             )
-        return self.pieces.max_pieces - length
+        return self.tokenizer.max_pieces - length
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
-        ids_of_texts = self.pieces.ids([example.text for example in examples])
-        return [self._instance(ids, example) for ids, example in zip(ids_of_texts, examples)]
+        texts = iter(self.tokenizer.ids([each.text for each in examples if each.ids is None]))
+        return [
+            self._instance(next(texts), example)
+            if example.ids is None
+            else self._block(example.ids)
+            for example in examples
+        ]
 
     def text_to_instance(
         self, text: str, labelled: bool = False, generation: Optional[Mapping[str, Any]] = None
@@ -99,18 +112,18 @@ class BertForCausalLMReader(BertReader):
         values = {**(generation or {}), "text": text}
         return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
 
-    def _read(self, file_path: str) -> Iterator[Instance]:
-        packed = blocks(self._pieces(file_path), self.block_size - 1)
+    def examples(self, path: str) -> Iterator[tuple[str, Example]]:
+        packed = blocks(self._ids_of_texts(path), self.block_size - 1)
         # Blocks are shared out, not lines: they are the same for any number of processes.
-        for ids, _ in self.shard_iterable(packed):
-            yield self._block(ids)
+        for ids, line in self.shard_iterable(packed):
+            yield f"{path}, line {line}", Example("", None, True, ids)
 
-    def _pieces(self, path: str) -> Iterator[Pieces]:
-        """The pieces of each line, and one `[SEP]` where a text ends."""
-        sep = numpy.array([self.pieces.sep_id], numpy.int32)
+    def _ids_of_texts(self, path: str) -> Iterator[Pieces]:
+        """Yields the pieces of each line, and one `[SEP]` where a text ends."""
+        sep = numpy.array([self.tokenizer.sep_id], numpy.int32)
         texts, without_pieces, inside = 0, 0, False
-        for lines in lazy_groups_of(self._lines(path), RECORDS_AT_ONCE):
-            ids_of_lines = self.pieces.ids([text for _, text in lines])
+        for lines in lazy_groups_of(self._lines(path), EXAMPLES_AT_ONCE):
+            ids_of_lines = self.tokenizer.ids([text for _, text in lines])
             for (number, text), ids in zip(lines, ids_of_lines):
                 if text:
                     yield ids, number
@@ -130,7 +143,7 @@ class BertForCausalLMReader(BertReader):
             )
 
     def _lines(self, path: str) -> Iterator[tuple[int, str]]:
-        """The lines or records of a file with their numbers; an empty one ends a text."""
+        """Yields the lines or records of a file with their numbers; an empty one ends a text."""
         number = 0
         if self.is_plain(path, "text"):
             for number, line in read_lines(path, self.encoding):
@@ -138,20 +151,20 @@ class BertForCausalLMReader(BertReader):
             yield number, ""
         else:
             for record in self.records(path):
-                yield record.line, self._labelled_example(record).text
+                yield record.line, self.parse_labelled(record).text
                 yield record.line, ""
 
     def _instance(self, ids: numpy.ndarray, example: Example) -> Instance:
         if example.generation is not None:
-            special = (self.pieces.sep_id, self.pieces.pad_id)
+            special = (self.tokenizer.sep_id, self.tokenizer.pad_id)
             prompt = Prompt(example.text, example.generation, *special)
-            return Instance({"tokens": self._begun(ids), "prompt": MetadataField(prompt)})
-        ended = numpy.append(ids, numpy.int32(self.pieces.sep_id))
-        return self._block(ended) if example.labelled else Instance({"tokens": self._begun(ended)})
+            return Instance({"tokens": self._begin(ids), "prompt": MetadataField(prompt)})
+        ended = numpy.append(ids, numpy.int32(self.tokenizer.sep_id))
+        return self._block(ended) if example.labelled else Instance({"tokens": self._begin(ended)})
 
     def _block(self, ids: numpy.ndarray) -> Instance:
         words = int(self._begins_word[ids].sum())
-        return Instance({"tokens": self._begun(ids), "words": MetadataField(words)})
+        return Instance({"tokens": self._begin(ids), "words": MetadataField(words)})
 
-    def _begun(self, ids: numpy.ndarray) -> WordPieceField:
-        return self.field(numpy.insert(ids, 0, self.pieces.cls_id), len(ids) + 1)
+    def _begin(self, ids: numpy.ndarray) -> WordPieceField:
+        return self.field(numpy.insert(ids, 0, self.tokenizer.cls_id), len(ids) + 1)

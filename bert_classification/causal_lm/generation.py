@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertLMHeadModel, GenerationConfig
 
-from bert_classification.records import RecordError, describe
+from bert_classification.data.records import RecordError, describe
 
 MAX_NEW_TOKENS = 20
 MAX_BEAMS = 100
@@ -108,15 +108,15 @@ def _get(
     return value
 
 
-def alike(settings: Sequence[Generation]) -> list[list[int]]:
+def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:
     """
-    The numbers of the texts that are continued together: those with equal settings, except that one
+    Groups the indices of texts that are continued together: those with equal settings, except that one
     sampled with a seed stays alone, so that its result is its own.
     """
     groups: dict[Any, list[int]] = {}
-    for number, setting in enumerate(settings):
+    for index, setting in enumerate(settings):
         alone = setting.do_sample and setting.seed is not None
-        groups.setdefault((setting, number if alone else None), []).append(number)
+        groups.setdefault((setting, index if alone else None), []).append(index)
     return list(groups.values())
 
 
@@ -138,7 +138,7 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
     # Padding stands on the left, so that all continuations begin at the same place.
     input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
     mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
-    with Draws(how.generation.seed, model.device).going_on():
+    with SeededGenerator(how.generation.seed, model.device).resume():
         sequences = model.generate(input_ids, attention_mask=mask, generation_config=_config(how))
     return [_until(row, how.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
 
@@ -154,11 +154,11 @@ def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[i
         return
     config = _config(how)
     config.max_new_tokens, config.return_dict_in_generate = 1, True
-    draws = Draws(how.generation.seed, model.device)
+    draws = SeededGenerator(how.generation.seed, model.device)
     sequences, cache = text.unsqueeze(0), None
     for _ in range(how.generation.max_new_tokens):
         mask = torch.ones_like(sequences)
-        with draws.going_on():
+        with draws.resume():
             longer = model.generate(
                 sequences, attention_mask=mask, generation_config=config, past_key_values=cache
             )
@@ -176,7 +176,7 @@ def _config(how: Prompt) -> GenerationConfig:
     )
 
 
-class Draws:
+class SeededGenerator:
     """With a seed, draws of its own that leave the global generators as they were."""
 
     def __init__(self, seed: Optional[int], device: torch.device) -> None:
@@ -185,7 +185,7 @@ class Draws:
         self._states: list[Tensor] = []
 
     @contextmanager
-    def going_on(self) -> Iterator[None]:
+    def resume(self) -> Iterator[None]:
         """Begins with the seed, and later where it stopped."""
         if self._seed is None:
             yield
@@ -202,6 +202,6 @@ class Draws:
 
 
 def _until(ids: Tensor, end: int) -> Tensor:
-    """The ids up to the first `end`, with it."""
+    """Cuts ids after the first `end`."""
     ended = (ids == end).int()
     return ids[ended.cumsum(0) - ended == 0]

@@ -9,11 +9,17 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertLMHeadModel, BertModel, GenerationConfig
 
-from bert_classification.causal_lm.generation import Prompt, alike, continue_texts, stream_text
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode, encode_field
-from bert_classification.model_inputs import refuse_unknown_arguments
-from bert_classification.perplexity import CorpusPerplexity
+from bert_classification.bert.encoder import TextInput, encode, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.packing import use_packed_attention
+from bert_classification.bert.pretrained import Pretrained, load_pretrained, set_trainable
+from bert_classification.causal_lm.generation import (
+    Prompt,
+    continue_texts,
+    group_by_settings,
+    stream_text,
+)
+from bert_classification.training.perplexity import CorpusPerplexity
 
 PIECES_AT_ONCE = 2048
 """Over how many pieces the vocabulary's logits are computed in one go."""
@@ -32,23 +38,15 @@ class BertForCausalLM(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`, whose weights are copied. A
         checkpoint that has a language modelling head gives it as well.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
     trainable : `Union[bool, int]`, optional (default = `True`)
         Whether BERT is trained, or how many of its top layers are; the head's transform and bias
         always are. The decoder is the word embedding, and trained with it.
     initializer : `InitializerApplicator`, optional
         Initializes the last linear layer that is the head's own, `cls.predictions.transform.dense`,
         by the names `weight` and `bias`; the decoder after it is BERT's word embedding.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output of `forward`
-        where no text is continued; see `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_causal_lm"
@@ -66,14 +64,15 @@ class BertForCausalLM(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
+        super().__init__(vocab, regularizer, serialization_dir)
         pretrained = _load_decoder(bert_model, serialization_dir)
-        self.bert = pretrained.bert
-        self.cls = pretrained.cls
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
+        self.cls = pretrained.model.cls
         # In a tuple torch does not see it; as a module its weights would be saved twice.
-        self._generator = (pretrained,)
-        self._internals = (output_hidden_states, output_attentions)
+        self._generator = (pretrained.model,)
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.cls.predictions.transform.dense)
         self._perplexity = CorpusPerplexity()
@@ -107,16 +106,18 @@ class BertForCausalLM(Model):
         refuse_unknown_arguments(unknown)
         if prompt is not None:
             return self.generate(tokens, prompt)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
-        mask = tokens[self._index]["mask"]
+        encoded = encode_field(self.bert, tokens, self.text_input)
+        mask = tokens[self.text_input.index]["mask"]
         predicted = mask[:, 1:] & mask[:, :-1]
-        losses = self._losses(encoded.hidden_states, tokens[self._index]["input_ids"], predicted)
+        losses = self._losses(
+            encoded.hidden_states, tokens[self.text_input.index]["input_ids"], predicted
+        )
         total, count = losses.sum(-1), predicted.sum(-1)
         output = {
             "logprob": -total,
             # Beyond exp(80) a float32 is infinite, which JSON cannot hold.
             "perplexity": (total / count.clamp(min=1)).clamp(max=80).exp(),
-            **encoded.internals,
+            **encoded.layer_outputs,
         }
         if words is not None:
             output["loss"] = total.sum() / count.sum().clamp(min=1)
@@ -134,16 +135,16 @@ class BertForCausalLM(Model):
         included; and `logprob`, of shape `(batch_size,)`, the natural logarithm of their
         probability under the model as it is: temperature, `top_k` and `top_p` do not change it.
         """
-        field = tokens[self._index]
+        field = tokens[self.text_input.index]
         texts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
         continuation_ids: list[list[int]] = [[] for _ in texts]
         logprob = torch.zeros(len(texts), device=field["input_ids"].device)
-        for numbers in alike([text.generation for text in prompt]):
-            together = [texts[number] for number in numbers]
-            continued = continue_texts(self._generator[0], together, prompt[numbers[0]])
-            logprob[numbers] = self._continuation_logprob(together, continued)
-            for number, ids in zip(numbers, continued):
-                continuation_ids[number] = ids.tolist()
+        for indices in group_by_settings([text.generation for text in prompt]):
+            together = [texts[index] for index in indices]
+            continued = continue_texts(self._generator[0], together, prompt[indices[0]])
+            logprob[indices] = self._continuation_logprob(together, continued)
+            for index, ids in zip(indices, continued):
+                continuation_ids[index] = ids.tolist()
         return {"continuation_ids": continuation_ids, "logprob": logprob}
 
     @torch.no_grad()
@@ -153,8 +154,8 @@ class BertForCausalLM(Model):
         `continuation_ids` so far, at the end with their `logprob`.
         """
         ids: list[int] = []
-        for number in stream_text(self._generator[0], text, prompt):
-            ids.append(number)
+        for piece in stream_text(self._generator[0], text, prompt):
+            ids.append(piece)
             yield {"continuation_ids": ids}
         logprob = self._continuation_logprob([text], [text.new_tensor(ids)])
         yield {"continuation_ids": ids, "logprob": logprob.item()}
@@ -162,11 +163,11 @@ class BertForCausalLM(Model):
     def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
         whole = [torch.cat(parts) for parts in zip(texts, continued)]
         input_ids = pad_sequence(whole, batch_first=True)
-        at = torch.arange(input_ids.size(1), device=input_ids.device)
-        begin = torch.tensor([len(ids) for ids in texts], device=at.device).unsqueeze(1)
-        end = torch.tensor([len(ids) for ids in whole], device=at.device).unsqueeze(1)
-        encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), at < end)
-        predicted = ((at >= begin) & (at < end))[:, 1:]
+        positions = torch.arange(input_ids.size(1), device=input_ids.device)
+        begin = torch.tensor([len(ids) for ids in texts], device=input_ids.device).unsqueeze(1)
+        end = torch.tensor([len(ids) for ids in whole], device=input_ids.device).unsqueeze(1)
+        encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), positions < end)
+        predicted = ((positions >= begin) & (positions < end))[:, 1:]
         return -self._losses(encoded.hidden_states, input_ids, predicted).sum(-1)
 
     def _losses(self, hidden_states: Tensor, input_ids: Tensor, predicted: Tensor) -> Tensor:
@@ -195,19 +196,21 @@ class BertForCausalLM(Model):
 
 def _load_decoder(
     bert_model: Union[str, BertModel], serialization_dir: Optional[str]
-) -> BertLMHeadModel:
-    pretrained, _ = load_pretrained(
+) -> Pretrained[BertLMHeadModel]:
+    pretrained = load_pretrained(
         BertLMHeadModel,
         bert_model,
         serialization_dir,
         is_decoder=True,
         add_cross_attention=False,
     )
-    if pretrained.bert is bert_model:
+    model = pretrained.model
+    if model.bert is bert_model:
         # Its layers see what follows, and the head is tied to other embeddings.
-        pretrained.bert = BertModel(pretrained.config, add_pooling_layer=False)
-        pretrained.bert.load_state_dict(bert_model.state_dict(), strict=False)
-        pretrained.tie_weights()
+        model.bert = BertModel(model.config, add_pooling_layer=False)
+        model.bert.load_state_dict(bert_model.state_dict(), strict=False)
+        model.tie_weights()
+        use_packed_attention(model.bert)
     # An archive does not carry those of the checkpoint, which would hold in training alone.
-    pretrained.generation_config = GenerationConfig()
+    model.generation_config = GenerationConfig()
     return pretrained

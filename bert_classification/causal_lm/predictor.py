@@ -5,11 +5,11 @@ from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
+from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.causal_lm.dataset_reader import BertForCausalLMReader
 from bert_classification.causal_lm.generation import KEYS
-from bert_classification.prediction import BertPredictor
-from bert_classification.records import RecordError, expect_object
-from bert_classification.tokenization import WordPieces
+from bert_classification.data.records import RecordError, expect_object
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_causal_lm")
@@ -21,6 +21,7 @@ class BertForCausalLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", *KEYS)
+    output_keys = ("text", "continuation", "logprob")
     example = {
         "text": "In the beginning",
         "max_new_tokens": 40,
@@ -32,13 +33,11 @@ class BertForCausalLMPredictor(BertPredictor):
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
         prompts: list[Any] = [instance["prompt"] for instance in instances]
-        return [
-            self._readable(each.metadata.text, output) for each, output in zip(prompts, outputs)
-        ]
+        return [self._join(each.metadata.text, output) for each, output in zip(prompts, outputs)]
 
     def stream_json(self, inputs: JsonDict) -> Iterator[JsonDict]:
         """
-        The output of `predict_json` while it comes into being: after each word piece
+        Gives the output of `predict_json` while it comes into being: after each word piece
         `{"continuation": ...}`, as far as it goes, and then the whole. Between two of them the
         model may do other things. `RecordError` for a record that is not what the task expects.
         """
@@ -46,14 +45,14 @@ class BertForCausalLMPredictor(BertPredictor):
         prompt = fields["prompt"].metadata
         ids = torch.from_numpy(fields["tokens"].ids).long().to(self._model.bert.device)
         for output in self._model.stream(ids, prompt):
-            readable = self._readable(prompt.text, output)
+            continued = self._join(prompt.text, output)
             if "logprob" in output:
-                yield self.output(inputs, readable)
+                yield self.output(inputs, continued)
             else:
-                yield {"continuation": readable["continuation"]}
+                yield {"continuation": continued["continuation"]}
 
-    def _readable(self, text: str, output: JsonDict) -> JsonDict:
-        continuation = join_pieces(self._dataset_reader.pieces, output["continuation_ids"])
+    def _join(self, text: str, output: JsonDict) -> JsonDict:
+        continuation = join_pieces(self._dataset_reader.tokenizer, output["continuation_ids"])
         if text[-1].isspace():
             continuation = continuation.lstrip()
         return {
@@ -72,6 +71,7 @@ class BertForCausalLMScoringPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence")
+    output_keys = ("logprob", "perplexity")
     example = {"text": "In spring the river is high."}
 
     _dataset_reader: BertForCausalLMReader
@@ -86,10 +86,10 @@ class BertForCausalLMScoringPredictor(BertPredictor):
             return error
 
 
-def join_pieces(pieces: WordPieces, ids: Sequence[int]) -> str:
+def join_pieces(tokenizer: WordPieceTokenizer, ids: Sequence[int]) -> str:
     """
-    Word pieces as running text that follows a text: with a space before it, unless its first piece
+    Joins word pieces to running text that follows a text: with a space before it, unless its first piece
     belongs to the word or the punctuation before it. `[SEP]` is left out.
     """
-    shown = pieces.pieces([number for number in ids if number != pieces.sep_id])
-    return pieces.pretrained.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))
+    shown = tokenizer.convert_ids_to_tokens([index for index in ids if index != tokenizer.sep_id])
+    return tokenizer.pretrained.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))

@@ -5,17 +5,18 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import ArrayField, ListField
 
-from bert_classification.label_field import KnownLabelField, KnownMultiLabelField
-from bert_classification.reader import (
-    BertReader,
+from bert_classification.data.label_field import CheckedLabelField, CheckedMultiLabelField
+from bert_classification.data.segments import join_segments
+from bert_classification.data.text_field import WordPieceField
+from bert_classification.data.values import (
     get_label,
     get_labels,
     get_number,
     get_optional_text,
     get_text,
 )
-from bert_classification.text_field import WordPieceField, join_segments
-from bert_classification.windows import window_spans
+from bert_classification.data.windows import window_spans
+from bert_classification.reader import BertReader
 
 Label = Union[str, list[str], float]
 
@@ -24,7 +25,7 @@ class Example(NamedTuple):
     text: str
     text_pair: Optional[str]
     label: Optional[Label]
-    place: str
+    location: str
 
 
 @DatasetReader.register("bert_for_classification")
@@ -68,12 +69,12 @@ class BertForClassificationReader(BertReader):
         self._doc_stride = doc_stride
         self._label_namespace = label_namespace
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         return Example(
             get_text(values, "text", "sentence"),
             get_optional_text(values, "text_pair"),
             self._label(values) if labelled else None,
-            place,
+            location,
         )
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
@@ -105,31 +106,31 @@ class BertForClassificationReader(BertReader):
     def _windows(self, texts: Sequence[str], pairs: Sequence[Optional[str]]) -> list[ListField]:
         return [
             ListField(self._windows_of(first, second))
-            for first, second in self.ids_of(texts, pairs)
+            for first, second in self.encode(texts, pairs)
         ]
 
     def _windows_of(
         self, first: numpy.ndarray, second: Optional[numpy.ndarray]
     ) -> list[WordPieceField]:
-        room = self.pieces.max_pieces - (2 if second is None else 3)
+        room = self.tokenizer.max_pieces - (2 if second is None else 3)
         if second is not None:
             # The pair stands in every window, and the text gets at least half of it.
             second = second[: room // 2]
             room -= len(second)
         return [
-            self.field(*join_segments(self.pieces, first[start:end], second))
+            self.field(*join_segments(self.tokenizer, first[start:end], second))
             for start, end in window_spans(len(first), room, self._doc_stride)
         ]
 
     def _instance(self, fields: dict[str, Field], example: Example) -> Instance:
         label = example.label
         if isinstance(label, str):
-            fields["label"] = KnownLabelField(
-                label, example.place, self.label_names, self._label_namespace
+            fields["label"] = CheckedLabelField(
+                label, example.location, self.label_names, self._label_namespace
             )
         elif isinstance(label, list):
-            fields["label"] = KnownMultiLabelField(
-                label, example.place, self.label_names, self._label_namespace
+            fields["label"] = CheckedMultiLabelField(
+                label, example.location, self.label_names, self._label_namespace
             )
         elif label is not None:
             fields["label"] = ArrayField(numpy.array(label, dtype=numpy.float32))

@@ -8,16 +8,15 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from torch import Tensor
 from transformers import BertForSequenceClassification, BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.classification.problem_types import (
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.classification.label_weights import PerLabel, log_odds
+from bert_classification.classification.objectives import (
     MultiLabel,
-    PerLabel,
-    log_odds,
-    make_problem,
+    make_objective,
 )
-from bert_classification.encoder import encode_field
-from bert_classification.label_field import label_counts
-from bert_classification.model_inputs import refuse_unknown_arguments
+from bert_classification.data.vocabulary import label_counts
 
 
 @Model.register("bert_for_classification")
@@ -35,16 +34,10 @@ class BertForClassification(Model):
         Dropout on the pooled vector, beside the dropout inside BERT.
     num_labels : `int`, optional
         By default the number of labels in the vocabulary.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
     label_namespace : `str`, optional (default = `labels`)
         The namespace of the labels in the vocabulary.
-    trainable : `Union[bool, int]`, optional (default = `True`)
-        Whether BERT is trained, or how many of its top layers are; the final layer always is.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
     problem_type : `str`, optional (default = `single_label_classification`)
         Or `multi_label_classification`, or `regression`; the reader's has to be the same.
     class_weights : `Union[str, List[float], Dict[str, float]]`, optional
@@ -64,16 +57,13 @@ class BertForClassification(Model):
         How the logits of a long text's windows become one: `mean` or `max`.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other labels than its own.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_classification"
+    renamed_weights = {"problem.": "objective."}
 
     def __init__(
         self,
@@ -100,9 +90,8 @@ class BertForClassification(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
-        self._window_pooling = checked_pooling(window_pooling)
+        super().__init__(vocab, regularizer, serialization_dir)
+        self._window_pooling = check_pooling(window_pooling)
         names = label_names(vocab, label_namespace, num_labels)
         options = {
             "class_weights": class_weights,
@@ -113,21 +102,23 @@ class BertForClassification(Model):
             "tune_threshold": tune_threshold,
         }
         counts = label_counts(vocab, label_namespace)
-        self.problem = make_problem(problem_type, names, counts, options)
-        pretrained, with_head = load_pretrained(
+        self.objective = make_objective(problem_type, names, counts, options)
+        pretrained = load_pretrained(
             BertForSequenceClassification,
             bert_model,
             serialization_dir,
-            labels=self.problem.names,
+            labels=self.objective.names,
             fresh_head=fresh_head,
             problem_type=problem_type,
         )
-        self.bert = pretrained.bert
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
         self.dropout = torch.nn.Dropout(dropout)
-        self.classifier = pretrained.classifier
-        if not with_head and isinstance(self.problem, MultiLabel) and counts:
+        self.classifier = pretrained.model.classifier
+        if not pretrained.has_head and isinstance(self.objective, MultiLabel) and counts:
             self.classifier.bias.data.copy_(log_odds(counts))
-        self._internals = (output_hidden_states, output_attentions)
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
 
@@ -150,27 +141,27 @@ class BertForClassification(Model):
         `score` of shape `(batch_size,)`; and `loss` when `label` was given.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.classifier(self.dropout(encoded.pooled))
         if logits.dim() == 3:
-            present = tokens[self._index]["mask"].any(-1)
+            present = tokens[self.text_input.index]["mask"].any(-1)
             logits = pool_windows(logits, present, self._window_pooling)
-        output = {"logits": logits, **self.problem.output(logits), **encoded.internals}
+        output = {"logits": logits, **self.objective.output(logits), **encoded.layer_outputs}
         if label is not None:
-            output["loss"] = self.problem.loss(logits, label)
-            self.problem.update(logits, label)
+            output["loss"] = self.objective.loss(logits, label)
+            self.objective.update(logits, label)
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
         """Adds the name of the most probable `label`, or of all `labels` above their thresholds."""
-        output_dict.update(self.problem.readable(output_dict))
+        output_dict.update(self.objective.decode(output_dict))
         return output_dict
 
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """See `SingleLabel`, `MultiLabel` and `Regression`."""
-        return self.problem.metrics(reset)
+        return self.objective.metrics(reset)
 
 
 def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) -> list[str]:
@@ -189,7 +180,7 @@ def pool_windows(logits: Tensor, present: Tensor, pooling: str) -> Tensor:
     return logits.masked_fill(absent, 0.0).sum(1) / present.sum(1, keepdim=True)
 
 
-def checked_pooling(pooling: str) -> str:
+def check_pooling(pooling: str) -> str:
     if pooling not in ("mean", "max"):
         raise ConfigurationError(f"`window_pooling` is {pooling!r}; expected `mean` or `max`.")
     return pooling

@@ -4,7 +4,7 @@ import numpy
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_classification")
@@ -16,16 +16,17 @@ class BertForClassificationPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
+    output_keys = ("label", "probs", "logits")
     example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
     segment_keys = ("text", "text_pair")
 
     @property
     def labels(self) -> Sequence[str]:
-        return self._model.problem.names
+        return self._model.objective.names
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
         labelled = instance.duplicate()
-        labelled.add_field("label", self._model.problem.predicted_field(outputs))
+        labelled.add_field("label", self._model.objective.predicted_field(outputs))
         return [labelled]

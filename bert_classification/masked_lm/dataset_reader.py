@@ -6,13 +6,13 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.blocks import Pieces, blocks
-from bert_classification.fills import Query, parse_query
-from bert_classification.reader import RECORDS_AT_ONCE, BertReader, get_text
-from bert_classification.records import Record, read_lines
-from bert_classification.text_field import WordPieceField, join_segments
-
-IDS = "piece_ids"
+from bert_classification.data.blocks import Pieces, blocks
+from bert_classification.data.files import read_lines
+from bert_classification.data.segments import join_segments
+from bert_classification.data.text_field import WordPieceField
+from bert_classification.data.values import get_text
+from bert_classification.objectives.mask_filling import FillMaskQuery, parse_fill_mask_query
+from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
 
 Line = tuple[int, str]
 
@@ -22,7 +22,7 @@ class Example(NamedTuple):
 
     text: str
     ids: Optional[numpy.ndarray]
-    query: Optional[Query]
+    query: Optional[FillMaskQuery]
 
 
 @DatasetReader.register("bert_for_masked_lm")
@@ -52,26 +52,31 @@ class BertForMaskedLMReader(BertReader):
         self, block_size: Optional[int] = None, line_by_line: bool = False, **kwargs
     ) -> None:
         super().__init__(**kwargs)
-        self._block_size = self.pieces.max_pieces if block_size is None else block_size
+        self._block_size = self.tokenizer.max_pieces if block_size is None else block_size
         self._line_by_line = line_by_line
-        if not 3 <= self._block_size <= self.pieces.max_pieces:
+        if not 3 <= self._block_size <= self.tokenizer.max_pieces:
             raise ConfigurationError(
                 f"`dataset_reader.block_size` is {block_size}; expected 3 to "
-                f"{self.pieces.max_pieces} (`max_pieces` of the token indexer), special pieces "
+                f"{self.tokenizer.max_pieces} (`max_pieces` of the token indexer), special pieces "
                 "included."
             )
 
-    def records(self, path: str) -> Iterable[Record]:
+    def examples(self, path: str) -> Iterator[tuple[str, Example]]:
         if not self.is_plain(path, "text"):
-            return super().records(path)
-        return self._text_records(path)
+            yield from super().examples(path)
+            return
+        empty = True
+        for line, example in self._text_examples(path):
+            empty = False
+            yield f"{path}, line {line}", example
+        if empty:
+            raise ConfigurationError(f"{path}: there is no text in this file.")
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
-        # Only our own blocks bring an array.
-        if isinstance(values.get(IDS), numpy.ndarray):
-            return Example("", values[IDS], None)
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         text = get_text(values, "text", "sentence")
-        return Example(text, None, None if labelled else parse_query(values, (text,), self.pieces))
+        if labelled:
+            return Example(text, None, None)
+        return Example(text, None, parse_fill_mask_query(values, (text,), self.tokenizer))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         texts = [example.text for example in examples if example.ids is None]
@@ -80,7 +85,7 @@ class BertForMaskedLMReader(BertReader):
             self._instance(
                 next(fields)
                 if example.ids is None
-                else self.field(*join_segments(self.pieces, example.ids)),
+                else self.field(*join_segments(self.tokenizer, example.ids)),
                 example.query,
             )
             for example in examples
@@ -93,33 +98,29 @@ class BertForMaskedLMReader(BertReader):
         top_k: Optional[int] = None,
         labelled: bool = False,
     ) -> Instance:
-        """An instance to fill the masks of; with `labelled`, one to learn from."""
+        """Makes an instance to fill the masks of; with `labelled`, one to learn from."""
         values = {"text": text, "targets": targets, "top_k": top_k}
         return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
 
-    def _instance(self, tokens: WordPieceField, query: Optional[Query]) -> Instance:
+    def _instance(self, tokens: WordPieceField, query: Optional[FillMaskQuery]) -> Instance:
         fields: dict[str, Field] = {"tokens": tokens}
         if query is not None:
             fields["query"] = MetadataField(query)
         return Instance(fields)
 
-    def _text_records(self, path: str) -> Iterator[Record]:
-        lines = ((at, line) for at, line in read_lines(path, self.encoding) if line.strip())
-        empty = True
-        for record in self._lines(lines, path) if self._line_by_line else self._blocks(lines, path):
-            empty = False
-            yield record
-        if empty:
-            raise ConfigurationError(f"{path}: there is no text in this file.")
+    def _text_examples(self, path: str) -> Iterator[tuple[int, Example]]:
+        """This process's share of the lines or blocks of plain text, each with its line number."""
+        numbered = read_lines(path, self.encoding)
+        lines = ((number, line) for number, line in numbered if line.strip())
+        if self._line_by_line:
+            for number, line in self.shard_iterable(lines):
+                yield number, Example(line, None, None)
+        else:
+            packed = blocks(self._ids_of_lines(lines), self._block_size - 2)
+            for ids, number in self.shard_iterable(packed):
+                yield number, Example("", ids, None)
 
-    def _lines(self, lines: Iterable[Line], path: str) -> Iterator[Record]:
-        return (Record({"text": line}, path, at) for at, line in lines)
-
-    def _blocks(self, lines: Iterable[Line], path: str) -> Iterator[Record]:
-        for ids, at in blocks(self._pieces_of(lines), self._block_size - 2):
-            yield Record({IDS: ids}, path, at)
-
-    def _pieces_of(self, lines: Iterable[Line]) -> Iterator[Pieces]:
-        for group in lazy_groups_of(lines, RECORDS_AT_ONCE):
+    def _ids_of_lines(self, lines: Iterable[Line]) -> Iterator[Pieces]:
+        for group in lazy_groups_of(lines, EXAMPLES_AT_ONCE):
             numbers, texts = zip(*group)
-            yield from zip(self.pieces.ids(texts), numbers)
+            yield from zip(self.tokenizer.ids(texts), numbers)

@@ -9,13 +9,14 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForMaskedLM as PretrainedForMaskedLM
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field
-from bert_classification.fills import Query, best_fills, filled_texts
-from bert_classification.masking import IGNORED, Masking
-from bert_classification.model_inputs import refuse_unknown_arguments, tensors_of
-from bert_classification.perplexity import CorpusPerplexity
-from bert_classification.tokenization import pieces_of_model
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import get_tensors, refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.bert.word_pieces import tokenizer_of_model
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.objectives.mask_filling import FillMaskQuery, fill_mask, fill_texts
+from bert_classification.objectives.masking import Masking
+from bert_classification.training.perplexity import CorpusPerplexity
 
 
 @Model.register("bert_for_masked_lm")
@@ -38,23 +39,15 @@ class BertForMaskedLM(Model):
     tokenizer : `str`, optional
         The checkpoint whose tokenizer the reader has, where it is not that of `bert_model`. In
         training, and in an archive, it is known.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
     trainable : `Union[bool, int]`, optional (default = `True`)
         Whether BERT, with its embeddings, is trained, or how many of its top layers are; what the
         head has of its own always is.
     initializer : `InitializerApplicator`, optional
         Initializes the layer before the last, by the names `dense.weight`, `dense.bias`,
         `LayerNorm.weight` and `LayerNorm.bias`; the weights of the last are BERT's.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_masked_lm"
@@ -75,14 +68,15 @@ class BertForMaskedLM(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
-        self._pieces = pieces_of_model(bert_model, tokenizer, serialization_dir)
-        self.masking = Masking(self._pieces, mlm_probability, whole_word_mask)
-        pretrained, _ = load_pretrained(PretrainedForMaskedLM, bert_model, serialization_dir)
-        self.bert = pretrained.bert
-        self.cls = pretrained.cls
-        self._internals = (output_hidden_states, output_attentions)
+        super().__init__(vocab, regularizer, serialization_dir)
+        self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
+        self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
+        pretrained = load_pretrained(PretrainedForMaskedLM, bert_model, serialization_dir)
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
+        self.cls = pretrained.model.cls
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.cls.predictions.transform)
         self._accuracy = CategoricalAccuracy()
@@ -92,7 +86,7 @@ class BertForMaskedLM(Model):
         self,
         tokens: TextFieldTensors,
         label: Optional[IntTensor] = None,
-        query: Optional[list[Query]] = None,
+        query: Optional[list[FillMaskQuery]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -104,7 +98,7 @@ class BertForMaskedLM(Model):
         label : `IntTensor`, optional
             The ids of the pieces to predict, -100 elsewhere; shape `(batch_size, length)`. Without
             `label` and `query` pieces of `tokens` are masked and predicted.
-        query : `List[Query]`, optional
+        query : `List[FillMaskQuery]`, optional
             At prediction: what to give for the masks that `tokens` have.
 
         # Returns
@@ -114,25 +108,27 @@ class BertForMaskedLM(Model):
         """
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
-            tokens, label = self.masked(tokens)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
-        output: dict[str, Any] = {**encoded.internals}
+            tokens, label = self.mask(tokens)
+        encoded = encode_field(self.bert, tokens, self.text_input)
+        output: dict[str, Any] = {**encoded.layer_outputs}
         if label is not None:
-            wanted = label != IGNORED
+            wanted = label != IGNORE_INDEX
             logits = self.cls(encoded.hidden_states[wanted])
             output["loss"] = self._loss(logits, label[wanted])
         else:
-            wanted = tensors_of(tokens, self._index)["input_ids"] == self._pieces.mask_id
+            wanted = (
+                get_tensors(tokens, self.text_input.index)["input_ids"] == self._tokenizer.mask_id
+            )
             probs = self.cls(encoded.hidden_states[wanted]).softmax(-1)
             output["probs"] = list(probs.split(wanted.sum(-1).tolist()))
             output["query"] = query
         return output
 
-    def masked(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
-        """The text field with some pieces masked, and the label for `forward`."""
-        tensors = tensors_of(tokens, self._index)
+    def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
+        """Masks some pieces of a text field, and gives the label for `forward` beside it."""
+        tensors = get_tensors(tokens, self.text_input.index)
         masked = self.masking(tensors["input_ids"], tensors["mask"])
-        return {self._index: {**tensors, "input_ids": masked.input_ids}}, masked.label
+        return {self.text_input.index: {**tensors, "input_ids": masked.input_ids}}, masked.label
 
     def _loss(self, logits: Tensor, label: Tensor) -> Tensor:
         loss = cross_entropy(logits, label, reduction="sum")
@@ -148,11 +144,11 @@ class BertForMaskedLM(Model):
         if "query" not in output_dict:
             return output_dict
         queries, probs = output_dict.pop("query"), output_dict.pop("probs")
-        fills = [best_fills(query, rows, self._pieces) for query, rows in zip(queries, probs)]
-        mask_token = self._pieces.pretrained.mask_token
+        fills = [fill_mask(query, rows, self._tokenizer) for query, rows in zip(queries, probs)]
+        mask_token = self._tokenizer.pretrained.mask_token
         output_dict["fills"] = fills
         output_dict["text"] = [
-            filled_texts(query, masks, mask_token)[0] for query, masks in zip(queries, fills)
+            fill_texts(query, masks, mask_token)[0] for query, masks in zip(queries, fills)
         ]
         return output_dict
 

@@ -1,6 +1,6 @@
 from allennlp.predictors import Predictor
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_masked_lm")
@@ -13,6 +13,7 @@ class BertForMaskedLMPredictor(BertPredictor):
     """
 
     input_keys = ("text", "sentence", "targets", "top_k")
+    output_keys = ("fills", "text")
     example = {
         "text": "She was born in New [MASK] and wrote her first [MASK] at the age of twelve."
     }

@@ -3,13 +3,8 @@
 from pathlib import Path
 from typing import Iterator
 
-from bert_classification.records import (
-    Record,
-    RecordError,
-    describe,
-    open_text,
-    parse_json_line,
-)
+from bert_classification.data.files import open_text
+from bert_classification.data.records import Record, RecordError, describe, parse_json_line
 
 SINGULAR = {"questions": "question", "options": "options", "answers": "answer"}
 
@@ -43,7 +38,7 @@ def questions_of(article: Record) -> Iterator[Record]:
     for key, entries in lists.items():
         if not entries or not isinstance(entries, list) or len(entries) != len(lists["questions"]):
             raise RecordError(
-                f"{article.place}: `{key}`: expected a list with an entry for each of the "
+                f"{article.location}: `{key}`: expected a list with an entry for each of the "
                 f"questions, got {describe(entries)}."
             )
     shared = {key: value for key, value in article.values.items() if key not in lists}

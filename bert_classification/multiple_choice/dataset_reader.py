@@ -5,11 +5,11 @@ import numpy
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import LabelField, ListField, MetadataField
 
+from bert_classification.data.records import FORMATS, Record, RecordError, guess_format
+from bert_classification.data.segments import join_segments
 from bert_classification.multiple_choice.articles import questions_of, read_articles
 from bert_classification.multiple_choice.shapes import gold_index, read_question
 from bert_classification.reader import BertReader
-from bert_classification.records import FORMATS, Record, RecordError, guess_format
-from bert_classification.text_field import join_segments
 
 
 class Example(NamedTuple):
@@ -47,7 +47,7 @@ class BertForMultipleChoiceReader(BertReader):
             records = super().records(path)
         return (question for record in records for question in questions_of(record))
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         question = read_question(values)
         label = gold_index(question) if labelled else None
         return Example(question.prompt, question.choices, label)
@@ -55,7 +55,7 @@ class BertForMultipleChoiceReader(BertReader):
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         prompts = [example.prompt for example in examples]
         choices = [choice for example in examples for choice in example.choices]
-        ids = self.pieces.ids([*prompts, *choices])
+        ids = self.tokenizer.ids([*prompts, *choices])
         ids_of_choices = iter(ids[len(prompts) :])
         return [
             self._instance(example, prompt, [next(ids_of_choices) for _ in example.choices])
@@ -75,7 +75,9 @@ class BertForMultipleChoiceReader(BertReader):
         self._count(len(prompt) + max(map(len, choices)) + 3)
         pairs = [self._cut(prompt, choice) for choice in choices]
         fields: dict[str, Field] = {
-            "tokens": ListField([self.field(*join_segments(self.pieces, *pair)) for pair in pairs]),
+            "tokens": ListField(
+                [self.field(*join_segments(self.tokenizer, *pair)) for pair in pairs]
+            ),
             "choices": MetadataField(example.choices),
         }
         if example.label is not None:
@@ -84,7 +86,7 @@ class BertForMultipleChoiceReader(BertReader):
 
     def _count(self, length: int) -> None:
         """Counts a record by its longest pair."""
-        limit = self.pieces.max_pieces
+        limit = self.tokenizer.max_pieces
         self.truncation = self.truncation.add(length, limit)
         if length > limit and not self.indexer.truncate_long_sequences:
             raise RecordError(
@@ -95,6 +97,6 @@ class BertForMultipleChoiceReader(BertReader):
     def _cut(
         self, prompt: numpy.ndarray, choice: numpy.ndarray
     ) -> tuple[numpy.ndarray, numpy.ndarray]:
-        room = self.pieces.max_pieces - 3
+        room = self.tokenizer.max_pieces - 3
         choice = choice[:room]
         return prompt[max(0, len(prompt) + len(choice) - room) :], choice

@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field
-from bert_classification.model_inputs import refuse_unknown_arguments
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
 
 
@@ -30,21 +30,11 @@ class BertForMultipleChoice(Model):
         multiple choice gives its final layer as well.
     dropout : `float`, optional (default = `0.0`)
         Dropout on the pooled vector, beside the dropout inside BERT.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
-    trainable : `Union[bool, int]`, optional (default = `True`)
-        Whether BERT is trained, or how many of its top layers are; the final layer always is.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_multiple_choice"
@@ -63,13 +53,14 @@ class BertForMultipleChoice(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
-        pretrained, _ = load_pretrained(PretrainedHead, bert_model, serialization_dir)
-        self.bert = pretrained.bert
+        super().__init__(vocab, regularizer, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
         self.dropout = torch.nn.Dropout(dropout)
-        self.classifier = pretrained.classifier
-        self._internals = (output_hidden_states, output_attentions)
+        self.classifier = pretrained.model.classifier
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
         self._accuracy = CategoricalAccuracy()
@@ -101,15 +92,15 @@ class BertForMultipleChoice(Model):
         are the lowest number there is, its probabilities 0.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
-        is_choice = tokens[self._index]["mask"].any(-1)
+        is_choice = tokens[self.text_input.index]["mask"].any(-1)
         logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
         output = {
             "logits": logits,
             "probs": logits.softmax(-1),
             "is_choice": is_choice,
-            **encoded.internals,
+            **encoded.layer_outputs,
         }
         if choices is not None:
             output["choices"] = choices

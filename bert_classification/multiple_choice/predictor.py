@@ -3,7 +3,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_multiple_choice")
@@ -15,6 +15,7 @@ class BertForMultipleChoicePredictor(BertPredictor):
 
     input_keys = ("prompt", "question", "choices")
     gold_key = "label"
+    output_keys = ("label", "choice", "probs")
     example = {
         "prompt": "What do people do at the end of a concert?",
         "choices": ["applaud", "sleep", "cook", "swim"],

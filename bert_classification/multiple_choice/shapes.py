@@ -7,8 +7,8 @@ from itertools import count, takewhile
 from string import ascii_uppercase
 from typing import Any, Callable, Mapping, NamedTuple, Optional
 
-from bert_classification.reader import get_optional_text, get_text
-from bert_classification.records import RecordError, describe, expect_object
+from bert_classification.data.records import RecordError, describe, expect_object
+from bert_classification.data.values import get_optional_text, get_text
 
 
 class Question(NamedTuple):

@@ -2,10 +2,11 @@ from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
 
 from allennlp.data import DatasetReader, Field, Instance
 
-from bert_classification.next_sentence import label_field, label_index, names_of_labels
+from bert_classification.data.records import Record
+from bert_classification.data.values import get_text
 from bert_classification.next_sentence_prediction.pairs import read_pairs
-from bert_classification.reader import BertReader, get_text
-from bert_classification.records import Record
+from bert_classification.objectives.next_sentence import label_field, label_index, names_of_labels
+from bert_classification.reader import BertReader
 
 
 class Example(NamedTuple):
@@ -48,7 +49,7 @@ class BertForNextSentencePredictionReader(BertReader):
             return read_pairs(path, self.encoding, self._seed, self._skip_lone_sentences)
         return super().records(path)
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         return Example(
             get_text(values, "text", "sentence"),
             get_text(values, "text_pair"),

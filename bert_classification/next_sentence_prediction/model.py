@@ -10,12 +10,12 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForNextSentencePrediction as PretrainedHead
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.checkpoint_labels import label_settings
-from bert_classification.encoder import encode_field
-from bert_classification.metrics import CollectedMetric
-from bert_classification.model_inputs import refuse_unknown_arguments
-from bert_classification.next_sentence import IS_NEXT, LABELS
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.labels import label_settings
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.objectives.next_sentence import IS_NEXT, LABELS
+from bert_classification.training.collected_metric import CollectedMetric
 
 
 @Model.register("bert_for_next_sentence_prediction")
@@ -31,21 +31,11 @@ class BertForNextSentencePrediction(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was pre-trained as
         the original BERT gives its final layer as well.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
-    trainable : `Union[bool, int]`, optional (default = `True`)
-        Whether BERT is trained, or how many of its top layers are; the final layer always is.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_next_sentence_prediction"
@@ -63,14 +53,15 @@ class BertForNextSentencePrediction(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
-        pretrained, _ = load_pretrained(
+        super().__init__(vocab, regularizer, serialization_dir)
+        pretrained = load_pretrained(
             PretrainedHead, bert_model, serialization_dir, **label_settings(LABELS)
         )
-        self.bert = pretrained.bert
-        self.cls = pretrained.cls
-        self._internals = (output_hidden_states, output_attentions)
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
+        self.cls = pretrained.model.cls
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.cls.seq_relationship)
         self._accuracy = CategoricalAccuracy()
@@ -94,9 +85,9 @@ class BertForNextSentencePrediction(Model):
         `logits` and `probs` of shape `(batch_size, 2)`, and `loss` when `label` was given.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.cls(encoded.pooled)
-        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.internals}
+        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
             output["loss"] = cross_entropy(logits, label)
             self._accuracy(logits, label)

@@ -4,9 +4,9 @@ import logging
 from random import Random
 from typing import Iterator
 
-from bert_classification.documents import Document, in_blocks, read_documents
-from bert_classification.next_sentence import LABELS, check_documents
-from bert_classification.records import Record
+from bert_classification.data.documents import Document, in_blocks, read_documents
+from bert_classification.data.records import Record
+from bert_classification.objectives.next_sentence import LABELS, check_documents
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +42,10 @@ def read_pairs(
     for block in in_blocks(read_documents(path, encoding)):
         check_documents(path, block, skip_lone_sentences)
         used: set[int] = set()
-        for at, document in enumerate(block):
+        for index, document in enumerate(block):
             for first, follower in zip(document, document[1:]):
                 is_next = _is_next(seed, pairs)
-                second = follower if is_next else _other_sentence(block, at, seed, pairs)
+                second = follower if is_next else _other_sentence(block, index, seed, pairs)
                 used |= {first[0], second[0]}
                 pairs += 1
                 yield _record(path, first, second, is_next)
@@ -61,10 +61,10 @@ def _is_next(seed: int, pair: int) -> bool:
     return first_of_two == (pair % 2 == 0)
 
 
-def _other_sentence(block: list[Document], at: int, seed: int, pair: int) -> tuple[int, str]:
+def _other_sentence(block: list[Document], index: int, seed: int, pair: int) -> tuple[int, str]:
     random = Random(f"{seed}, pair {pair}")
     other = random.randrange(len(block) - 1)
-    return random.choice(block[other + (other >= at)])
+    return random.choice(block[other + (other >= index)])
 
 
 def _record(path: str, first: tuple[int, str], second: tuple[int, str], is_next: bool) -> Record:

@@ -3,8 +3,8 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
-from bert_classification.next_sentence import LABELS
-from bert_classification.prediction import BertPredictor
+from bert_classification.objectives.next_sentence import LABELS
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_next_sentence_prediction")
@@ -16,6 +16,7 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair")
     gold_key = "label"
+    output_keys = ("label", "probs")
     example = {
         "text": "The bread was still warm.",
         "text_pair": "She cut two thick slices of it and looked for the butter.",

@@ -1,15 +1,20 @@
-from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.fills import Query, parse_query
-from bert_classification.next_sentence import label_field, label_index, names_of_labels
-from bert_classification.pretraining.segments import SEGMENTS, Packing, Pieces, read_segments
-from bert_classification.reader import BertReader, get_text
-from bert_classification.records import Record
-from bert_classification.text_field import join_segments
+from bert_classification.data.segments import join_segments
+from bert_classification.data.values import get_text
+from bert_classification.objectives.mask_filling import FillMaskQuery, parse_fill_mask_query
+from bert_classification.objectives.next_sentence import (
+    LABELS,
+    label_field,
+    label_index,
+    names_of_labels,
+)
+from bert_classification.pretraining.segments import Pieces, SegmentSettings, read_segments
+from bert_classification.reader import BertReader
 
 
 class Example(NamedTuple):
@@ -18,7 +23,7 @@ class Example(NamedTuple):
     texts: tuple[str, str]
     segments: Optional[tuple[Pieces, Pieces]]
     label: Optional[int]
-    query: Optional[Query]
+    query: Optional[FillMaskQuery]
 
 
 @DatasetReader.register("bert_for_pretraining")
@@ -66,29 +71,32 @@ class BertForPreTrainingReader(BertReader):
             raise ConfigurationError(
                 f"`dataset_reader.short_seq_prob` is {short_seq_prob}; expected 0 to 1."
             )
-        if self.pieces.max_pieces < 5:
+        if self.tokenizer.max_pieces < 5:
             raise ConfigurationError(
-                f"`max_pieces` is {self.pieces.max_pieces}; a pair of segments needs 5 or more, "
+                f"`max_pieces` is {self.tokenizer.max_pieces}; a pair of segments needs 5 or more, "
                 "special pieces included."
             )
-        self._packing = Packing(self.pieces.max_pieces - 3, short_seq_prob, seed)
+        self._segment_settings = SegmentSettings(
+            self.tokenizer.max_pieces - 3, short_seq_prob, seed
+        )
         self._skip_lone_sentences = skip_lone_sentences
 
-    def records(self, path: str) -> Iterable[Record]:
+    def examples(self, path: str) -> Iterator[tuple[str, Example]]:
         if not self.is_plain(path, "documents"):
-            return super().records(path)
-        return read_segments(
-            path, self.pieces, self._packing, self.encoding, self._skip_lone_sentences
+            yield from super().examples(path)
+            return
+        pairs = read_segments(
+            path, self.tokenizer, self._segment_settings, self.encoding, self._skip_lone_sentences
         )
+        for pair in self.shard_iterable(pairs):
+            label = LABELS.index("is_next" if pair.is_next else "not_next")
+            yield f"{path}, line {pair.line}", Example(("", ""), pair.segments, label, None)
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
-        # Only our own segments bring arrays; JSON has no tuple.
-        if isinstance(values.get(SEGMENTS), tuple):
-            return Example(("", ""), values[SEGMENTS], label_index(values, self._names), None)
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         texts = (get_text(values, "text", "sentence"), get_text(values, "text_pair"))
         if labelled:
             return Example(texts, None, label_index(values, self._names), None)
-        return Example(texts, None, None, parse_query(values, texts, self.pieces))
+        return Example(texts, None, None, parse_fill_mask_query(values, texts, self.tokenizer))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         texts = [example.texts for example in examples if example.segments is None]
@@ -97,7 +105,7 @@ class BertForPreTrainingReader(BertReader):
             self._instance(
                 next(fields)
                 if example.segments is None
-                else self.field(*join_segments(self.pieces, *example.segments)),
+                else self.field(*join_segments(self.tokenizer, *example.segments)),
                 example,
             )
             for example in examples
@@ -111,7 +119,7 @@ class BertForPreTrainingReader(BertReader):
         targets: Optional[list[str]] = None,
         top_k: Optional[int] = None,
     ) -> Instance:
-        """An instance to fill the masks of; with `label`, one to learn from."""
+        """Makes an instance to fill the masks of; with `label`, one to learn from."""
         values = {
             "text": text,
             "text_pair": text_pair,

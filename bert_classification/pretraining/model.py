@@ -10,14 +10,15 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForPreTraining as PretrainedHeads
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field
-from bert_classification.fills import Query, best_fills, filled_texts
-from bert_classification.masking import IGNORED, Masking
-from bert_classification.model_inputs import refuse_unknown_arguments, tensors_of
-from bert_classification.next_sentence import LABELS
-from bert_classification.perplexity import CorpusPerplexity
-from bert_classification.tokenization import pieces_of_model
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import get_tensors, refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.bert.word_pieces import tokenizer_of_model
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.objectives.mask_filling import FillMaskQuery, fill_mask, fill_texts
+from bert_classification.objectives.masking import Masking
+from bert_classification.objectives.next_sentence import LABELS
+from bert_classification.training.perplexity import CorpusPerplexity
 
 
 @Model.register("bert_for_pretraining")
@@ -33,7 +34,7 @@ class BertForPreTraining(Model):
     vocab : `Vocabulary`
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. Pre-training goes on from its
-        weights, with its heads where it has them. For a BERT from nothing, see `BertFromNothing`.
+        weights, with its heads where it has them. For a BERT from scratch, see `BertFromScratch`.
     mlm_probability : `float`, optional (default = `0.15`)
         The share of word pieces to be predicted.
     whole_word_mask : `bool`, optional (default = `False`)
@@ -41,23 +42,15 @@ class BertForPreTraining(Model):
     tokenizer : `str`, optional
         The checkpoint whose tokenizer the reader has, where it is not that of `bert_model`. In
         training, and in an archive, it is known.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
     trainable : `Union[bool, int]`, optional (default = `True`)
         Whether BERT, with its embeddings, is trained, or how many of its top layers are; what the
         heads have of their own always is.
     initializer : `InitializerApplicator`, optional
         Initializes the layers that are the heads' own, by the names `transform.dense.weight`,
         `transform.LayerNorm.weight`, `seq_relationship.weight` and the same with `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_pretraining"
@@ -78,14 +71,15 @@ class BertForPreTraining(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
-        self._index = index
-        self._pieces = pieces_of_model(bert_model, tokenizer, serialization_dir)
-        self.masking = Masking(self._pieces, mlm_probability, whole_word_mask)
-        pretrained, _ = load_pretrained(PretrainedHeads, bert_model, serialization_dir)
-        self.bert = pretrained.bert
-        self.cls = pretrained.cls
-        self._internals = (output_hidden_states, output_attentions)
+        super().__init__(vocab, regularizer, serialization_dir)
+        self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
+        self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
+        pretrained = load_pretrained(PretrainedHeads, bert_model, serialization_dir)
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
+        self.cls = pretrained.model.cls
         set_trainable(self.bert, trainable, gradient_checkpointing)
         transform, seq_relationship = self.cls.predictions.transform, self.cls.seq_relationship
         own = {"transform": transform, "seq_relationship": seq_relationship}
@@ -99,7 +93,7 @@ class BertForPreTraining(Model):
         tokens: TextFieldTensors,
         label: Optional[IntTensor] = None,
         next_sentence_label: Optional[IntTensor] = None,
-        query: Optional[list[Query]] = None,
+        query: Optional[list[FillMaskQuery]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -113,7 +107,7 @@ class BertForPreTraining(Model):
             `label` and `query` pieces of `tokens` are masked and predicted.
         next_sentence_label : `IntTensor`, optional
             Shape `(batch_size,)`; 0 where the second segment follows the first, otherwise 1.
-        query : `List[Query]`, optional
+        query : `List[FillMaskQuery]`, optional
             At prediction: what to give for the masks that `tokens` have.
 
         # Returns
@@ -125,29 +119,31 @@ class BertForPreTraining(Model):
         """
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
-            tokens, label = self.masked(tokens)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+            tokens, label = self.mask(tokens)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.cls.seq_relationship(encoded.pooled)
-        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.internals}
+        output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
-            wanted = label != IGNORED
+            wanted = label != IGNORE_INDEX
             piece_logits = self.cls.predictions(encoded.hidden_states[wanted])
             output["loss"] = self._piece_loss(piece_logits, label[wanted])
             if next_sentence_label is not None:
                 output["loss"] = output["loss"] + cross_entropy(logits, next_sentence_label)
                 self._nsp_accuracy(logits, next_sentence_label)
         else:
-            wanted = tensors_of(tokens, self._index)["input_ids"] == self._pieces.mask_id
+            wanted = (
+                get_tensors(tokens, self.text_input.index)["input_ids"] == self._tokenizer.mask_id
+            )
             probs = self.cls.predictions(encoded.hidden_states[wanted]).softmax(-1)
             output["fill_probs"] = list(probs.split(wanted.sum(-1).tolist()))
             output["query"] = query
         return output
 
-    def masked(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
-        """The text field with some pieces masked, and the label for `forward`."""
-        tensors = tensors_of(tokens, self._index)
+    def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
+        """Masks some pieces of a text field, and gives the label for `forward` beside it."""
+        tensors = get_tensors(tokens, self.text_input.index)
         masked = self.masking(tensors["input_ids"], tensors["mask"])
-        return {self._index: {**tensors, "input_ids": masked.input_ids}}, masked.label
+        return {self.text_input.index: {**tensors, "input_ids": masked.input_ids}}, masked.label
 
     def _piece_loss(self, logits: Tensor, label: Tensor) -> Tensor:
         loss = cross_entropy(logits, label, reduction="sum")
@@ -166,9 +162,9 @@ class BertForPreTraining(Model):
         if "query" not in output_dict:
             return output_dict
         queries, probs = output_dict.pop("query"), output_dict.pop("fill_probs")
-        fills = [best_fills(query, rows, self._pieces) for query, rows in zip(queries, probs)]
-        mask_token = self._pieces.pretrained.mask_token
-        filled = [filled_texts(query, masks, mask_token) for query, masks in zip(queries, fills)]
+        fills = [fill_mask(query, rows, self._tokenizer) for query, rows in zip(queries, probs)]
+        mask_token = self._tokenizer.pretrained.mask_token
+        filled = [fill_texts(query, masks, mask_token) for query, masks in zip(queries, fills)]
         output_dict["fills"] = fills
         output_dict["text"], output_dict["text_pair"] = map(list, zip(*filled))
         return output_dict

@@ -1,7 +1,7 @@
 from allennlp.predictors import Predictor
 
-from bert_classification.next_sentence import LABELS
-from bert_classification.prediction import BertPredictor
+from bert_classification.objectives.next_sentence import LABELS
+from bert_classification.predictor import BertPredictor
 
 
 @Predictor.register("bert_for_pretraining")
@@ -16,6 +16,7 @@ class BertForPreTrainingPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
     gold_key = "label"
+    output_keys = ("fills", "label", "probs")
     example = {
         "text": "She was born in New [MASK].",
         "text_pair": "At the age of twelve she wrote her first [MASK].",

@@ -6,15 +6,12 @@ from typing import Iterator, NamedTuple
 
 import numpy
 
-from bert_classification.documents import Document, in_blocks, read_documents
-from bert_classification.next_sentence import check_documents
-from bert_classification.records import Record
-from bert_classification.text_field import longest_first
-from bert_classification.tokenization import WordPieces
+from bert_classification.bert.word_pieces import WordPieceTokenizer
+from bert_classification.data.documents import Document, in_blocks, read_documents
+from bert_classification.data.segments import longest_first
+from bert_classification.objectives.next_sentence import check_documents
 
 logger = logging.getLogger(__name__)
-
-SEGMENTS = "segments"
 
 Pieces = numpy.ndarray
 
@@ -34,7 +31,15 @@ class Pair(NamedTuple):
     is_next: bool
 
 
-class Packing(NamedTuple):
+class SegmentPair(NamedTuple):
+    """The piece ids of two segments, whether the second follows the first, and the line of it all."""
+
+    segments: tuple[Pieces, Pieces]
+    is_next: bool
+    line: int
+
+
+class SegmentSettings(NamedTuple):
     """
     How documents are packed.
 
@@ -53,11 +58,11 @@ class Packing(NamedTuple):
 
 def read_segments(
     path: str,
-    pieces: WordPieces,
-    packing: Packing,
+    tokenizer: WordPieceTokenizer,
+    settings: SegmentSettings,
     encoding: str = "utf-8",
     skip_lone_sentences: bool = False,
-) -> Iterator[Record]:
+) -> Iterator[SegmentPair]:
     """
     Yields the pairs of segments of a file's documents, one document after the other (Devlin et al.
     2019, appendix A.2; `create_pretraining_data.py` of the original implementation).
@@ -73,17 +78,16 @@ def read_segments(
     number, pairs, cut, unused, sentences = 0, 0, 0, 0, 0
     for block in in_blocks(read_documents(path, encoding)):
         check_documents(path, block, skip_lone_sentences)
-        documents = _tokenized(block, pieces)
+        documents = _tokenize(block, tokenizer)
         used: set[int] = set()
-        for at, document in enumerate(documents):
-            random = Random(f"{packing.seed}, document {number}")
+        for index, document in enumerate(documents):
+            random = Random(f"{settings.seed}, document {number}")
             number += 1
-            for pair in _pairs(documents, at, packing, random) if len(document) > 1 else ():
-                segments, lost = _fit(pair, packing.room, random)
+            for pair in _pairs(documents, index, settings, random) if len(document) > 1 else ():
+                segments, lost = _fit(pair, settings.room, random)
                 used.update(sentence.line for sentence in (*pair.first, *pair.second))
                 pairs, cut = pairs + 1, cut + lost
-                values = {SEGMENTS: segments, "label": int(not pair.is_next)}
-                yield Record(values, path, pair.first[0].line)
+                yield SegmentPair(segments, pair.is_next, pair.first[0].line)
         sentences += sum(map(len, documents))
         unused += sum(map(len, documents)) - len(used)
     logger.info(
@@ -93,10 +97,10 @@ def read_segments(
     )
 
 
-def _tokenized(block: list[Document], pieces: WordPieces) -> list[list[Sentence]]:
-    ids = iter(pieces.ids([text for document in block for _, text in document]))
+def _tokenize(block: list[Document], tokenizer: WordPieceTokenizer) -> list[list[Sentence]]:
+    ids = iter(tokenizer.ids([text for document in block for _, text in document]))
     # A sentence of control characters has no piece.
-    unknown = numpy.array([pieces.unk_id], numpy.int32)
+    unknown = numpy.array([tokenizer.unk_id], numpy.int32)
     return [
         [Sentence(row if len(row) else unknown, line) for (line, _), row in zip(document, ids)]
         for document in block
@@ -104,15 +108,15 @@ def _tokenized(block: list[Document], pieces: WordPieces) -> list[list[Sentence]
 
 
 def _pairs(
-    documents: list[list[Sentence]], at: int, packing: Packing, random: Random
+    documents: list[list[Sentence]], index: int, settings: SegmentSettings, random: Random
 ) -> Iterator[Pair]:
     """
     Takes sentences up to the target, splits them between two sentences, and keeps the second part
     or draws one; what is not kept begins the next pair. A single sentence gets a drawn one.
     """
-    document = documents[at]
-    short = random.random() < packing.short_seq_prob
-    target = random.randint(2, packing.room) if short else packing.room
+    document = documents[index]
+    short = random.random() < settings.short_seq_prob
+    target = random.randint(2, settings.room) if short else settings.room
     start = 0
     while start < len(document):
         taken = _up_to(document, start, target)
@@ -121,7 +125,7 @@ def _pairs(
         is_next = bool(second) and random.random() < 0.5
         if not is_next:
             start += split
-            second = _drawn(documents, at, target - _length(first), random)
+            second = _draw(documents, index, target - _length(first), random)
         else:
             start += len(taken)
         yield Pair(first, second, is_next)
@@ -136,10 +140,12 @@ def _up_to(document: list[Sentence], start: int, target: int) -> list[Sentence]:
     return document[start:end]
 
 
-def _drawn(documents: list[list[Sentence]], at: int, target: int, random: Random) -> list[Sentence]:
+def _draw(
+    documents: list[list[Sentence]], index: int, target: int, random: Random
+) -> list[Sentence]:
     """Sentences of another document, each as likely as any other, from a random one on."""
     other = random.randrange(len(documents) - 1)
-    document = documents[other + (other >= at)]
+    document = documents[other + (other >= index)]
     return _up_to(document, random.randrange(len(document)), target)
 
 

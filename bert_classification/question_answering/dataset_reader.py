@@ -1,24 +1,24 @@
 import logging
 import unicodedata
-from collections import Counter
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.data.records import FORMATS, Record, RecordError, guess_format
+from bert_classification.data.segments import join_segments
+from bert_classification.data.values import get_text
 from bert_classification.question_answering.spans import (
-    IGNORED,
     answer_span,
     character_offsets,
     context_windows,
     gold_positions,
 )
 from bert_classification.question_answering.squad import Answer, get_answers, read_squad
-from bert_classification.reader import BertReader, get_text
-from bert_classification.records import FORMATS, Record, RecordError, guess_format
-from bert_classification.text_field import join_segments
+from bert_classification.reader import BertReader
 
 logger = logging.getLogger(__name__)
 
@@ -77,22 +77,21 @@ class BertForQuestionAnsweringReader(BertReader):
         super().__init__(**kwargs)
         if doc_stride < 1:
             raise ConfigurationError(f"`doc_stride` is {doc_stride}; expected at least 1.")
-        if not 1 <= max_query_length <= self.pieces.max_pieces - 4:
+        if not 1 <= max_query_length <= self.tokenizer.max_pieces - 4:
             raise ConfigurationError(
                 f"`max_query_length` is {max_query_length}; expected from 1 to "
-                f"{self.pieces.max_pieces - 4}: with 3 special pieces and one of the context it "
-                f"has to fit into `max_pieces` of the token indexer ({self.pieces.max_pieces})."
+                f"{self.tokenizer.max_pieces - 4}: with 3 special pieces and one of the context it "
+                f"has to fit into `max_pieces` of the token indexer ({self.tokenizer.max_pieces})."
             )
         self._doc_stride = doc_stride
         self._max_query_length = max_query_length
-        self.counts: Counter = Counter()
 
     def records(self, path: str) -> Iterable[Record]:
         if (self.format or guess_format(path, {**FORMATS, ".json": "squad"})) == "squad":
             return read_squad(path, self.encoding)
         return super().records(path)
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         context = get_text(values, "context")
         if not any(map(_is_visible, context)):
             raise RecordError("`context`: the text has no visible character.")
@@ -105,7 +104,7 @@ class BertForQuestionAnsweringReader(BertReader):
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         texts = list(dict.fromkeys(example.context for example in examples))
-        encodings = self.pieces.encode([*texts, *(example.question for example in examples)])
+        encodings = self.tokenizer.encode([*texts, *(example.question for example in examples)])
         contexts = {
             text: Context(
                 text, numpy.array(encoding.ids, numpy.int32), character_offsets(text, encoding)
@@ -128,14 +127,14 @@ class BertForQuestionAnsweringReader(BertReader):
     def _instance(self, example: Example, question: numpy.ndarray, context: Context) -> Instance:
         question = self._cut(question)
         windows = context_windows(
-            len(context.ids), len(question), self.pieces.max_pieces, self._doc_stride
+            len(context.ids), len(question), self.tokenizer.max_pieces, self._doc_stride
         )
         fields: dict[str, Field] = {
             "tokens": ListField(
                 [
                     self.field(
                         *join_segments(
-                            self.pieces, question, context.ids[first : first + end - begin]
+                            self.tokenizer, question, context.ids[first : first + end - begin]
                         )
                     )
                     for first, begin, end in windows[:, :3].tolist()
@@ -176,21 +175,16 @@ class BertForQuestionAnsweringReader(BertReader):
             }
         )
         return {
-            "start_positions": TensorField(starts, padding_value=IGNORED),
-            "end_positions": TensorField(ends, padding_value=IGNORED),
+            "start_positions": TensorField(starts, padding_value=IGNORE_INDEX),
+            "end_positions": TensorField(ends, padding_value=IGNORE_INDEX),
             "answers": GoldAnswers([answer.text for answer in answers]),
         }
 
-    def _read(self, file_path: str) -> Iterator[Instance]:
-        self.counts = Counter()
-        yield from super()._read(file_path)
-        self._log_counts(file_path)
-
-    def _log_counts(self, file_path: str) -> None:
+    def report(self, path: str) -> None:
         logger.info(
             "%s: %d questions, %d of them impossible, in %d windows; %d windows without the answer "
             "are trained as null.",
-            file_path,
+            path,
             *(self.counts[key] for key in ("questions", "impossible questions")),
             *(self.counts[key] for key in ("windows", "null windows")),
         )
@@ -198,20 +192,20 @@ class BertForQuestionAnsweringReader(BertReader):
             logger.warning(
                 "%s: %d answers are whole in no window. `max_pieces` of the token indexer (%d) and "
                 "`doc_stride` (%d) govern it.",
-                file_path,
+                path,
                 self.counts["answers in no window"],
-                self.pieces.max_pieces,
+                self.tokenizer.max_pieces,
                 self._doc_stride,
             )
         if self.counts["cut questions"]:
             logger.warning(
                 "%s: %d questions were cut to `max_query_length` (%d).",
-                file_path,
+                path,
                 self.counts["cut questions"],
                 self._max_query_length,
             )
 
 
 def _is_visible(character: str) -> bool:
-    """Whether BERT makes a piece of it: not of spaces, control characters and U+FFFD."""
+    """Tells whether BERT makes a piece of it: not of spaces, control characters and U+FFFD."""
     return unicodedata.category(character)[0] in "LNPS" and character != "\ufffd"

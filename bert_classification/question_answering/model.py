@@ -9,12 +9,12 @@ from torch import IntTensor
 from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field
-from bert_classification.model_inputs import refuse_unknown_arguments
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.question_answering.dataset_reader import ANSWER_NAMESPACE, IMPOSSIBLE
-from bert_classification.question_answering.metric import SquadScores
 from bert_classification.question_answering.spans import best_spans, span_loss
+from bert_classification.question_answering.squad_scores import SquadScores
 
 
 @Model.register("bert_for_question_answering")
@@ -41,21 +41,11 @@ class BertForQuestionAnswering(Model):
     null_score_diff_threshold : `float`, optional (default = `0.0`)
         "No answer" is given when its score is above that of the best answer by more than this. The
         best value for the validation data is among the metrics, as `best_threshold`.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
-    trainable : `Union[bool, int]`, optional (default = `True`)
-        Whether BERT is trained, or how many of its top layers are; the final layer always is.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_question_answering"
@@ -78,13 +68,12 @@ class BertForQuestionAnswering(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
+        super().__init__(vocab, regularizer, serialization_dir)
         if n_best < 1 or max_answer_length < 1:
             raise ConfigurationError(
                 f"`n_best` is {n_best} and `max_answer_length` {max_answer_length}; expected at "
                 "least 1 each."
             )
-        self._index = index
         self.n_best = n_best
         self.max_answer_length = max_answer_length
         self.null_score_diff_threshold = null_score_diff_threshold
@@ -93,15 +82,17 @@ class BertForQuestionAnswering(Model):
             if handle_impossible_answer is None
             else handle_impossible_answer
         )
-        pretrained, _ = load_pretrained(
+        pretrained = load_pretrained(
             PretrainedQuestionAnswering, bert_model, serialization_dir, num_labels=2
         )
-        self.bert = pretrained.bert
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
         # Nothing here is pooled; a `BertModel` that was made elsewhere may have a pooler.
         self.bert.pooler = None
         self.dropout = torch.nn.Dropout(dropout)
-        self.qa_outputs = pretrained.qa_outputs
-        self._internals = (output_hidden_states, output_attentions)
+        self.qa_outputs = pretrained.model.qa_outputs
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.qa_outputs)
         self._scores = SquadScores()
@@ -141,13 +132,13 @@ class BertForQuestionAnswering(Model):
         `spans.BestSpans`, and `metadata`.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.qa_outputs(self.dropout(encoded.hidden_states))
         # Padding takes no part in a softmax: the loss of a window is the same in every batch.
-        padding = ~tokens[self._index]["mask"].unsqueeze(-1)
+        padding = ~tokens[self.text_input.index]["mask"].unsqueeze(-1)
         logits = logits.masked_fill(padding, torch.finfo(logits.dtype).min)
         start_logits, end_logits = logits.unbind(-1)
-        output = {"start_logits": start_logits, "end_logits": end_logits, **encoded.internals}
+        output = {"start_logits": start_logits, "end_logits": end_logits, **encoded.layer_outputs}
         if start_positions is not None and end_positions is not None:
             output["loss"] = span_loss(start_logits, end_logits, start_positions, end_positions)
         if not self.training:

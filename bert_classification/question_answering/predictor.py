@@ -1,14 +1,14 @@
 from typing import Any, Optional, cast
 
-from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.predictor import BertPredictor, with_settings
 from bert_classification.question_answering.dataset_reader import BertForQuestionAnsweringReader
 from bert_classification.question_answering.model import BertForQuestionAnswering
-from bert_classification.question_answering.spans import IGNORED, answer_span, gold_positions
+from bert_classification.question_answering.spans import answer_span, gold_positions
 from bert_classification.question_answering.squad import Answer
 
 GOLD_KEYS = ("start_positions", "end_positions")
@@ -32,6 +32,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
 
     input_keys = ("question", "context", "is_impossible")
     gold_key = "answers"
+    output_keys = ("answer", "start", "end", "score", "n_best", "null_score")
     example = {
         "question": "How long was it the tallest building in the world?",
         "context": "The Eiffel Tower stands on the left bank of the Seine in Paris. It was built "
@@ -51,24 +52,13 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         null_score_diff_threshold: Optional[float] = None,
         **kwargs,
     ) -> None:
-        super().__init__(model, dataset_reader, frozen, **kwargs)
         settings = {
             "n_best": n_best,
             "max_answer_length": max_answer_length,
             "handle_impossible_answer": handle_impossible_answer,
             "null_score_diff_threshold": null_score_diff_threshold,
         }
-        for name, value in settings.items():
-            if value is not None:
-                setattr(model, name, value)
-
-    def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
-        outputs = super().predict_batch_instance(instances)
-        for instance, output in zip(instances, outputs):
-            # Beside records with an id, one without has none either.
-            if cast(Any, instance["metadata"]).metadata["id"] is None:
-                output.pop("id", None)
-        return outputs
+        super().__init__(with_settings(model, **settings), dataset_reader, frozen, **kwargs)
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
@@ -80,5 +70,5 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         answer = Answer(outputs["answer"], int(outputs["start"]))
         span = answer_span(offsets, answer) if answer.text else None
         for key, positions in zip(GOLD_KEYS, gold_positions(windows, span)):
-            labelled.add_field(key, TensorField(positions, padding_value=IGNORED))
+            labelled.add_field(key, TensorField(positions, padding_value=IGNORE_INDEX))
         return [labelled]

@@ -12,11 +12,9 @@ from tokenizers import Encoding
 from torch import Tensor
 from torch.nn.functional import cross_entropy, pad
 
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.data.windows import Span, max_context, window_spans
 from bert_classification.question_answering.squad import Answer
-from bert_classification.windows import Span, max_context, window_spans
-
-IGNORED = -100
-"""The gold position in a window that is padding."""
 
 
 def character_offsets(text: str, encoding: Encoding) -> numpy.ndarray:
@@ -96,8 +94,8 @@ def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Te
     losses = [
         cross_entropy(
             logits.flatten(0, -2),
-            positions.where(positions < logits.size(-1), IGNORED).flatten(),
-            ignore_index=IGNORED,
+            positions.where(positions < logits.size(-1), IGNORE_INDEX).flatten(),
+            ignore_index=IGNORE_INDEX,
         )
         for logits, positions in ((start_logits, starts), (end_logits, ends))
     ]
@@ -154,8 +152,8 @@ def best_spans(
     null_scores = (starts + ends)[..., 0].masked_fill(windows[..., 2] == 0, torch.inf)
     scores = _span_scores(starts, ends, windows, max_answer_length)
     best, found = scores.flatten(1).topk(min(n_best, scores[0].numel()))
-    window, place, longer = torch.unravel_index(found, scores.shape[1:])
-    first = (windows[..., 0] - windows[..., 1]).gather(1, window) + place
+    window, position, longer = torch.unravel_index(found, scores.shape[1:])
+    first = (windows[..., 0] - windows[..., 1]).gather(1, window) + position
     first = first.where(best > -torch.inf, 0)
     last = first + longer.where(best > -torch.inf, 0)
     # A context without a single piece has no offsets.
@@ -171,8 +169,8 @@ def _span_scores(starts: Tensor, ends: Tensor, windows: Tensor, max_answer_lengt
     or where another window has more context at its start.
     """
     _, begin, end, own_begin, own_end = windows.unsqueeze(-2).unbind(-1)  # (batch, windows, 1)
-    places = torch.arange(starts.size(-1), device=starts.device)
-    starts = starts.masked_fill((places < own_begin) | (places >= own_end), -torch.inf)
-    ends = ends.masked_fill((places < begin) | (places >= end), -torch.inf)
+    positions = torch.arange(starts.size(-1), device=starts.device)
+    starts = starts.masked_fill((positions < own_begin) | (positions >= own_end), -torch.inf)
+    ends = ends.masked_fill((positions < begin) | (positions >= end), -torch.inf)
     ends_by_length = pad(ends, (0, max_answer_length - 1), value=-torch.inf)
     return starts.unsqueeze(-1) + ends_by_length.unfold(-1, max_answer_length, 1)

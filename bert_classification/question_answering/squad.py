@@ -5,7 +5,8 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.records import Record, RecordError, describe, expect_object, open_text
+from bert_classification.data.files import open_text
+from bert_classification.data.records import Record, RecordError, describe, expect_object
 
 
 class Answer(NamedTuple):
@@ -19,7 +20,7 @@ class Question(Record):
     """A record of a SQuAD file, which is known by its id: the whole file may be one line."""
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         return f"{self.file}, question {self.values.get('id')}"
 
 
@@ -30,17 +31,17 @@ def read_squad(path: str, encoding: str = "utf-8") -> Iterator[Record]:
 
     # Raises
 
-    `ConfigurationError` that names the file and the place in it, when it is not such a file.
+    `ConfigurationError` that names the file and the location in it, when it is not such a file.
     """
     empty = True
-    for article, place in _items(_read_json(path, encoding), "data", path):
-        for paragraph, place_of_paragraph in _items(article, "paragraphs", place):
+    for article, location in _items(_read_json(path, encoding), "data", path):
+        for paragraph, location_of_paragraph in _items(article, "paragraphs", location):
             if "context" not in paragraph:
-                raise ConfigurationError(f"{place_of_paragraph}: no key `context`.")
-            for question, place_of_question in _items(paragraph, "qas", place_of_paragraph):
+                raise ConfigurationError(f"{location_of_paragraph}: no key `context`.")
+            for question, location_of_question in _items(paragraph, "qas", location_of_paragraph):
                 if not isinstance(question.get("id"), (str, int)):
                     raise ConfigurationError(
-                        f"{place_of_question}: expected a string under the key `id`, got "
+                        f"{location_of_question}: expected a string under the key `id`, got "
                         f"{describe(question.get('id'))}."
                     )
                 empty = False
@@ -65,14 +66,14 @@ def _read_json(path: str, encoding: str) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: JSON nested too deeply.") from error
 
 
-def _items(holder: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[dict, str]]:
-    """The objects in the list under a key, each with its place for messages."""
+def _items(holder: Mapping[str, Any], key: str, location: str) -> Iterator[tuple[dict, str]]:
+    """The objects in the list under a key, each with its location for messages."""
     items = holder.get(key)
     if not isinstance(items, list):
         found = describe(items) if key in holder else "nothing"
-        raise ConfigurationError(f"{place}: expected a list under the key `{key}`, got {found}.")
+        raise ConfigurationError(f"{location}: expected a list under the key `{key}`, got {found}.")
     for number, item in enumerate(items):
-        inner = f"{place}{': ' if key == 'data' else '.'}{key}[{number}]"
+        inner = f"{location}{': ' if key == 'data' else '.'}{key}[{number}]"
         yield expect_object(item, inner), inner
 
 

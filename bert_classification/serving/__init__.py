@@ -1,1 +1,1 @@
-from bert_classification.serving.command import Serve
+"""The HTTP server of `allennlp serve`, and its page."""

@@ -13,18 +13,19 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 
-from bert_classification.serving.answer import Answer
 from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.description import REFUSALS, add_docs, describe
-from bert_classification.serving.gate import Gate, refusal
+from bert_classification.serving.guard import GuardMiddleware, error_response
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.pages import add_pages
 from bert_classification.serving.predictions import Predictions
+from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
 
 
 def make_app(
     predictor: Predictor,
+    *,
     settings: Settings = Settings(),
     title: str = "AllenNLP",
     field_names: Sequence[str] = (),
@@ -35,7 +36,7 @@ def make_app(
     thread: Optional[Executor] = None,
 ) -> FastAPI:
     """
-    The application; `thread` runs the model, by default one of its own.
+    Makes the application; `thread` runs the model, by default one of its own.
 
     `POST /predict` takes one record, `POST /predict_batch` a list. Every answer is strictly valid
     JSON; what is wrong with a request is answered by 4xx and `{"error": ...}`.
@@ -51,7 +52,7 @@ def make_app(
         running.cancel()
 
     app = FastAPI(title=title, lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(Gate, settings=settings, metrics=metrics, token=token)
+    app.add_middleware(GuardMiddleware, settings=settings, metrics=metrics, token=token)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -59,7 +60,7 @@ def make_app(
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
-    app.add_exception_handler(HTTPException, refusal)
+    app.add_exception_handler(HTTPException, error_response)
 
     # Predictors of other packages have no example. The first prediction is a slow one.
     example = getattr(predictor, "example", None)
@@ -75,7 +76,7 @@ def make_app(
 
     async def run(function: Callable[..., Any], *args: Any) -> Any:
         """What a function gives in the model's thread, beside the batches and within the limits."""
-        async with model.place():
+        async with model.slot():
             return await model.call(function, *args)
 
     add_pages(app, predictor, run, title, field_names, static_dir)
@@ -86,12 +87,12 @@ def add_probes(app: FastAPI, metrics: Metrics) -> None:
     """What orchestrators and Prometheus ask for."""
 
     @app.get("/health", summary="The server is alive.")
-    async def health() -> Answer:
-        return Answer({"status": "ok"})
+    async def health() -> StrictJSONResponse:
+        return StrictJSONResponse({"status": "ok"})
 
     @app.get("/ready", summary="The model is loaded and has run once.")
-    async def ready() -> Answer:
-        return Answer({"status": "ready"})
+    async def ready() -> StrictJSONResponse:
+        return StrictJSONResponse({"status": "ready"})
 
     @app.get("/metrics", summary="Figures for Prometheus.", response_class=PlainTextResponse)
     async def figures() -> Response:

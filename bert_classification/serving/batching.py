@@ -13,12 +13,12 @@ from allennlp.data import Instance
 from allennlp.predictors import Predictor
 from starlette.exceptions import HTTPException
 
+from bert_classification.data.text_field import num_word_pieces
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.settings import Settings
-from bert_classification.text_field import pieces_of
 
 
-class Work(NamedTuple):
+class Job(NamedTuple):
     """What waits for the model: an instance with its word pieces, or a function, run alone."""
 
     future: asyncio.Future
@@ -76,14 +76,14 @@ class ModelThread:
         self._settings = settings
         self._metrics = metrics
         self._thread = thread or ThreadPoolExecutor(1, "model")
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[Job] = deque()
         self._arrival = asyncio.Event()
         self._requests = 0
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[None]:
+    async def slot(self) -> AsyncIterator[None]:
         """
-        A request's place in the queue, which it has until it is answered. Raises `HTTPException`:
+        A request's slot in the queue, which it has until it is answered. Raises `HTTPException`:
         503 when there is none, 504 when time is over.
         """
         limit, seconds = self._settings.max_queue, self._settings.timeout
@@ -106,18 +106,18 @@ class ModelThread:
 
     async def predict(self, instances: Sequence[Instance]) -> list[Any]:
         """The output for each instance, or the exception that the model raised."""
-        works = [self._add(each, pieces_of(each)) for each in instances]
-        return await asyncio.gather(*works, return_exceptions=True)
+        jobs = [self._add(each, num_word_pieces(each)) for each in instances]
+        return await asyncio.gather(*jobs, return_exceptions=True)
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """What a function returns that is run in the model's thread."""
         return await self._add(partial(function, *args), math.inf)
 
     def _add(self, task: Union[Instance, partial], pieces: float) -> asyncio.Future:
-        work = Work(asyncio.get_running_loop().create_future(), task, pieces)
-        self._waiting.append(work)
+        job = Job(asyncio.get_running_loop().create_future(), task, pieces)
+        self._waiting.append(job)
         self._arrival.set()
-        return work.future
+        return job.future
 
     async def run(self) -> None:
         """Runs what comes, until it is cancelled."""
@@ -128,10 +128,10 @@ class ModelThread:
             await self._wait_for(before, self._settings.max_wait_ms / 1000)
             if batch := self._next_batch():
                 before = len(batch)
-                tasks = [work.task for work in batch]
+                tasks = [job.task for job in batch]
                 results = await loop.run_in_executor(self._thread, self._execute, tasks)
-                for work, result in zip(batch, results):
-                    _settle(work.future, result)
+                for job, result in zip(batch, results):
+                    _settle(job.future, result)
 
     async def _wait_for(self, count: int, seconds: Optional[float] = None) -> None:
         try:
@@ -142,16 +142,16 @@ class ModelThread:
         except TimeoutError:
             pass
 
-    def _next_batch(self) -> list[Work]:
-        batch: list[Work] = []
+    def _next_batch(self) -> list[Job]:
+        batch: list[Job] = []
         pieces: float = 0
         while self._waiting:
-            work = self._waiting[0]
-            if not work.future.done():
-                pieces += work.pieces
+            job = self._waiting[0]
+            if not job.future.done():
+                pieces += job.pieces
                 if batch and pieces > self._settings.max_batch_tokens:
                     break
-                batch.append(work)
+                batch.append(job)
             self._waiting.popleft()
         return batch
 
@@ -169,7 +169,7 @@ class ModelThread:
 
     def _count(self, instances: list[Instance]) -> None:
         self._metrics.batch_records.observe(len(instances))
-        self._metrics.tokens.inc(sum(map(pieces_of, instances)))
+        self._metrics.tokens.inc(sum(map(num_word_pieces, instances)))
 
 
 def _settle(future: asyncio.Future, result: Any) -> None:

@@ -29,9 +29,9 @@ def check_head(headers: Headers, limit: int) -> None:
         raise HTTPException(415, f"content-type: expected application/json, got {given!r}.")
 
 
-def limited(receive: Receive, limit: int, seconds: float) -> Receive:
+def limit_body(receive: Receive, limit: int, seconds: float) -> Receive:
     """
-    An ASGI `receive` that reads no more than `limit` bytes of a body, and for no longer than so
+    Makes an ASGI `receive` that reads no more than `limit` bytes of a body, and for no longer than so
     many seconds; then it raises `HTTPException` 413 or 408.
     """
     size, complete = 0, False

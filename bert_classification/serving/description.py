@@ -10,7 +10,7 @@ from allennlp.predictors import Predictor
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.predictor import BertPredictor
 
 ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
@@ -76,8 +76,8 @@ def record_schema(predictor: Predictor) -> JsonDict:
     return schema
 
 
-def taking(schema: JsonDict, example: Any) -> JsonDict:
-    """What OpenAPI says of a request that brings JSON."""
+def request_body(schema: JsonDict, example: Any) -> JsonDict:
+    """Describes a request that brings JSON, for OpenAPI."""
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -106,7 +106,7 @@ def schema_of(value: Any) -> JsonDict:
 def _operation(request: JsonDict, example: Any, answer: JsonDict, answer_example: Any) -> JsonDict:
     answered = {"application/json": {"schema": answer, "example": answer_example}}
     return {
-        **taking(request, example),
+        **request_body(request, example),
         "responses": {"200": {"description": "The prediction.", "content": answered}},
     }
 

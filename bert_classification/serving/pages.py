@@ -1,5 +1,6 @@
 """The page of `allennlp serve`, one for each task, and what it asks the server for."""
 
+import inspect
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, AsyncIterator, Awaitable, Callable, Iterator, Optional, Sequence
@@ -12,13 +13,13 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from bert_classification.prediction import BertPredictor
-from bert_classification.records import RecordError
-from bert_classification.serving.answer import Answer
+from bert_classification.data.records import RecordError
+from bert_classification.predictor import BertPredictor
 from bert_classification.serving.body import parse_body
-from bert_classification.serving.description import REFUSALS, record_schema, taking
-from bert_classification.serving.gate import fault
+from bert_classification.serving.description import REFUSALS, record_schema, request_body
+from bert_classification.serving.guard import fault
 from bert_classification.serving.predictions import one_record
+from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.saliency import can_tell_importance, word_importance
 
 STATIC = Path(__file__).parent / "static"
@@ -74,9 +75,9 @@ def add_pages(
     about = about_page(predictor, title, field_names)
 
     @app.get("/about")
-    async def get_about() -> Answer:
+    async def get_about() -> StrictJSONResponse:
         """What is served: the task, an example, its labels, and what the server can do with it."""
-        return Answer(about)
+        return StrictJSONResponse(about)
 
     if about["saliency"]:
         add_saliency(app, predictor, run)
@@ -89,6 +90,12 @@ def add_pages(
     @app.get("/", include_in_schema=False)
     async def index() -> Response:
         return FileResponse(STATIC / "index.html", headers=HEADERS)
+
+    if about["task"]:
+
+        @app.get(f"/static/tasks/{about['task']}.js", include_in_schema=False)
+        async def page() -> Response:
+            return FileResponse(page_script(predictor), headers=HEADERS)
 
     app.mount("/static", OwnFiles(directory=STATIC))
 
@@ -117,24 +124,29 @@ def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> 
 
 
 def task_of(predictor: BertPredictor) -> Optional[str]:
-    """The task that there is a page for, by the name of the model."""
+    """Names the task, by its model, where there is a page for it."""
     name = (predictor._model.default_predictor or "").removeprefix("bert_for_")
-    return name if (STATIC / "tasks" / f"{name}.js").exists() else None
+    return name if page_script(predictor).exists() else None
+
+
+def page_script(predictor: Predictor) -> Path:
+    """Finds what a page shows of a task: `page.js` beside the predictor."""
+    return Path(inspect.getfile(type(predictor))).with_name("page.js")
 
 
 def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
-    request = taking(record_schema(predictor), predictor.example)
+    request = request_body(record_schema(predictor), predictor.example)
 
     @app.post("/saliency", responses=REFUSALS, openapi_extra=request)
-    async def saliency(request: Request) -> Answer:
+    async def saliency(request: Request) -> StrictJSONResponse:
         """How much each word of a record counts for the answer."""
         (record,) = one_record(parse_body(await request.body()))
         with refusing_records():
-            return Answer(await run(word_importance, predictor, record))
+            return StrictJSONResponse(await run(word_importance, predictor, record))
 
 
 def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
-    request = taking(record_schema(predictor), predictor.example)
+    request = request_body(record_schema(predictor), predictor.example)
 
     @app.post(
         "/stream", response_class=StreamingResponse, responses=REFUSALS, openapi_extra=request
@@ -176,4 +188,4 @@ async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[bytes
 
 
 def line(output: JsonDict) -> bytes:
-    return bytes(Answer(output).body) + b"\n"
+    return bytes(StrictJSONResponse(output).body) + b"\n"

@@ -10,14 +10,15 @@ from allennlp.predictors import Predictor
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
-from bert_classification.prediction import BertPredictor
-from bert_classification.records import RecordError
-from bert_classification.serving.answer import Answer
+from bert_classification.data.outcomes import replace_successes, successes
+from bert_classification.data.records import RecordError
+from bert_classification.data.text_field import num_word_pieces
+from bert_classification.predictor import BertPredictor
 from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import client_gone, parse_body
-from bert_classification.serving.gate import fault
+from bert_classification.serving.guard import fault
+from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
-from bert_classification.text_field import pieces_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,22 +41,22 @@ class Predictions:
         self._settings = settings
         self._log_inputs = log_inputs
 
-    async def predict(self, request: Request) -> Answer:
+    async def predict(self, request: Request) -> StrictJSONResponse:
         ((record, outcome),) = await self._outcomes(request, one_record)
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             raise outcome
         status = 422 if isinstance(outcome, RecordError) else 200
-        return Answer(self._output(record, outcome), status)
+        return StrictJSONResponse(self._output(record, outcome), status)
 
-    async def predict_batch(self, request: Request) -> Answer:
+    async def predict_batch(self, request: Request) -> StrictJSONResponse:
         outcomes = await self._outcomes(request, self._several_records)
-        return Answer([self._output(*each) for each in outcomes])
+        return StrictJSONResponse([self._output(*each) for each in outcomes])
 
     async def _outcomes(self, request: Request, check: Check) -> list[tuple[Any, Outcome]]:
         body = await request.body()
         if self._log_inputs:
             logger.info("%s %r", request.url.path, body)
-        async with self._model.place():
+        async with self._model.slot():
             return await unless_gone(request, self._run(body, check))
 
     async def _run(self, body: bytes, check: Check) -> list[tuple[Any, Outcome]]:
@@ -63,12 +64,8 @@ class Predictions:
         if results is None:
             outputs = await self._model.call(self._predictor.predict_batch_json, records)
             return list(zip(records, outputs))
-        instances = [result for result in results if isinstance(result, Instance)]
-        predicted = iter(await self._model.predict(instances))
-        return [
-            (record, next(predicted) if isinstance(result, Instance) else result)
-            for record, result in zip(records, results)
-        ]
+        predicted = await self._model.predict(successes(results))
+        return list(zip(records, replace_successes(results, predicted)))
 
     def _prepare(self, body: bytes, check: Check) -> tuple[list[Any], Optional[list[Any]]]:
         """The records in a body and their instances, which only our predictors make apart."""
@@ -76,11 +73,11 @@ class Predictions:
         if not isinstance(self._predictor, BertPredictor):
             return records, None
         results = self._predictor.instances_or_errors(records)
-        return records, [self._limited(result) for result in results]
+        return records, [self._limit_pieces(result) for result in results]
 
-    def _limited(self, result: Union[Instance, RecordError]) -> Union[Instance, RecordError]:
+    def _limit_pieces(self, result: Union[Instance, RecordError]) -> Union[Instance, RecordError]:
         limit = self._settings.max_record_tokens
-        if isinstance(result, Instance) and (pieces := pieces_of(result)) > limit:
+        if isinstance(result, Instance) and (pieces := num_word_pieces(result)) > limit:
             return RecordError(
                 f"the record has {pieces} word pieces in all, more than the {limit} of "
                 "`--max-record-tokens`; shorten it."

@@ -9,9 +9,10 @@ from allennlp.common.util import JsonDict
 from allennlp.data.fields import ListField
 from allennlp.interpret.saliency_interpreters import IntegratedGradient
 
-from bert_classification.prediction import BertPredictor
-from bert_classification.records import RecordError
-from bert_classification.text_field import WordPieceField
+from bert_classification.bert.encoder import TextInput
+from bert_classification.data.records import RecordError
+from bert_classification.data.text_field import WordPieceField
+from bert_classification.predictor import BertPredictor
 
 MAX_PIECES = 2048
 """Gradients keep everything that was computed of every word piece."""
@@ -21,7 +22,7 @@ class Segment(NamedTuple):
     """A text of a record, under its key; of a list of texts, which one it is."""
 
     key: str
-    number: Optional[int]
+    choice: Optional[int]
     text: str
 
 
@@ -35,16 +36,17 @@ class Word(NamedTuple):
 
 def can_tell_importance(predictor: BertPredictor) -> bool:
     """
-    Whether the task has labels, BERT reads all texts as one row, without padding, and there are
+    Tells whether the task has labels, BERT reads all texts as one row, without padding, and there are
     gradients, which integers have none of.
     """
-    in_one_row = not any(predictor._model._internals)
+    wanted: TextInput = predictor._model.text_input
+    in_one_row = not (wanted.output_hidden_states or wanted.output_attentions)
     return bool(predictor.segment_keys) and in_one_row and predictor.precision != "int8"
 
 
 def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict]:
     """
-    The words of a record's texts with their share of the answer, by integrated gradients
+    Tells the share of each word of a record's texts in the answer, by integrated gradients
     (Sundararajan et al. 2017): ten forward and backward passes.
 
     # Returns
@@ -66,15 +68,15 @@ def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict
         )
     segments = [list(_segments(key, getattr(example, key))) for key in predictor.segment_keys]
     scores: dict[Word, float] = defaultdict(float)
-    for number, (row, shares) in enumerate(zip(rows, _shares(predictor, record, rows))):
+    for index, (row, shares) in enumerate(zip(rows, _shares(predictor, record, rows))):
         spans = (slice(1, row.second - 1), slice(row.second, -1))
         for span, among in zip(spans, segments):
             if among:
-                segment = among[min(number, len(among) - 1)]
+                segment = among[min(index, len(among) - 1)]
                 for word, score in _words(predictor, segment, row.ids[span], shares[span]):
                     scores[word] += score
     total = sum(scores.values()) or 1.0
-    return [_readable(word, score / total) for word, score in scores.items()]
+    return [_describe(word, score / total) for word, score in scores.items()]
 
 
 def _rows(tokens: Any) -> list[Any]:
@@ -83,7 +85,7 @@ def _rows(tokens: Any) -> list[Any]:
 
 def _segments(key: str, texts: Any) -> Iterator[Segment]:
     if isinstance(texts, list):
-        yield from (Segment(key, number, text) for number, text in enumerate(texts))
+        yield from (Segment(key, index, text) for index, text in enumerate(texts))
     elif texts is not None:
         yield Segment(key, None, texts)
 
@@ -91,7 +93,7 @@ def _segments(key: str, texts: Any) -> Iterator[Segment]:
 def _shares(
     predictor: BertPredictor, record: JsonDict, rows: Sequence[WordPieceField]
 ) -> list[numpy.ndarray]:
-    """The share of each piece of each row; BERT reads the rows laid end to end."""
+    """Computes the share of each piece of each row; BERT reads the rows laid end to end."""
     try:
         found = IntegratedGradient(predictor).saliency_interpret_from_json(record)["instance_1"]
     finally:
@@ -105,21 +107,21 @@ def _shares(
 def _words(
     predictor: BertPredictor, segment: Segment, ids: numpy.ndarray, shares: numpy.ndarray
 ) -> Iterator[tuple[Word, float]]:
-    """All words of a segment, with the shares of those pieces of theirs that stand in a row."""
-    (encoding,) = predictor._dataset_reader.pieces.encode([segment.text])
+    """Yields all words of a segment, with the shares of those pieces of theirs that stand in a row."""
+    (encoding,) = predictor._dataset_reader.tokenizer.encode([segment.text])
     of_pieces = numpy.zeros(len(encoding))
     matched = SequenceMatcher(None, ids.tolist(), encoding.ids, autojunk=False)
     for in_row, in_text, length in matched.get_matching_blocks():
         of_pieces[in_text : in_text + length] = shares[in_row : in_row + length]
     for piece, word in enumerate(encoding.word_ids):
         # A special piece that stands in the text belongs to no word.
-        place = None if word is None else encoding.word_to_chars(word)
-        start, end = place or encoding.offsets[piece]
+        span = None if word is None else encoding.word_to_chars(word)
+        start, end = span or encoding.offsets[piece]
         yield Word(segment, start, end), float(of_pieces[piece])
 
 
-def _readable(word: Word, score: float) -> JsonDict:
-    key, number, text = word.segment
-    choice = {} if number is None else {"choice": number}
-    place = {"text": text[word.start : word.end], "start": word.start, "end": word.end}
-    return {"key": key, **choice, **place, "score": score}
+def _describe(word: Word, score: float) -> JsonDict:
+    key, choice, text = word.segment
+    of_list = {} if choice is None else {"choice": choice}
+    location = {"text": text[word.start : word.end], "start": word.start, "end": word.end}
+    return {"key": key, **of_list, **location, "score": score}

@@ -6,7 +6,7 @@ from typing import Any
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.prediction import TOKEN_BUDGET
+from bert_classification.predictor import TOKEN_BUDGET
 
 
 def _option(default: Any, help: str) -> Any:

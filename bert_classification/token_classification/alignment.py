@@ -7,7 +7,7 @@ from typing import Sequence
 import numpy
 from tokenizers import Encoding
 
-from bert_classification.windows import Span, max_context
+from bert_classification.data.windows import Span, max_context
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ def pieces_of_words(
     ids = numpy.array(encoding.ids, numpy.int32)
     word_ids = numpy.array(encoding.word_ids, numpy.int32)
     missing = numpy.setdiff1d(numpy.arange(words, dtype=numpy.int32), word_ids)
-    places = numpy.searchsorted(word_ids, missing)
-    return numpy.insert(ids, places, unk_id), numpy.insert(word_ids, places, missing)
+    indices = numpy.searchsorted(word_ids, missing)
+    return numpy.insert(ids, indices, unk_id), numpy.insert(word_ids, indices, missing)
 
 
 def words_in_windows(word_ids: numpy.ndarray, spans: Sequence[Span]) -> list[numpy.ndarray]:

@@ -6,7 +6,8 @@ from typing import Iterator, Mapping, Optional, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.records import Columns, Record, RecordError, read_lines
+from bert_classification.data.files import read_lines
+from bert_classification.data.records import Columns, Record, RecordError
 from bert_classification.token_classification.tag_schemes import split_tag
 
 EXTENSIONS: Mapping[str, str] = dict.fromkeys(
@@ -45,7 +46,7 @@ def read_columns(
         rows = [(number, split_columns(line)) for number, line in lines]
         width = width or len(rows[0][1])
         _check(rows, path, tag_scheme, width, columns)
-        word, tag = _places(width, columns)
+        word, tag = _tokens_and_tags(width, columns)
         tokens, tags = [row[word] for _, row in rows], [row[tag] for _, row in rows]
         yield Record({"tokens": tokens, "tags": tags}, path, rows[0][0])
     if not width:
@@ -72,9 +73,9 @@ def _separates(line: str) -> bool:
     return not line.strip() or line.split()[0] == "-DOCSTART-"
 
 
-def _places(width: int, columns: Optional[Columns]) -> tuple[int, int]:
-    places = {"tokens": 0, "tags": width - 1, **(columns or {})}
-    return int(places["tokens"]), int(places["tags"])
+def _tokens_and_tags(width: int, columns: Optional[Columns]) -> tuple[int, int]:
+    columns_of = {"tokens": 0, "tags": width - 1, **(columns or {})}
+    return int(columns_of["tokens"]), int(columns_of["tags"])
 
 
 def _check(
@@ -87,7 +88,7 @@ def _check(
     for number, row in rows:
         try:
             _check_width(row, width, columns)
-            word, tag = (row[place] for place in _places(width, columns))
+            word, tag = (row[column] for column in _tokens_and_tags(width, columns))
             split_tag(tag, tag_scheme)
             if not word:
                 raise RecordError("`tokens`: the first column is empty; expected a word.")
@@ -106,8 +107,8 @@ def _check_width(row: list[str], width: int, columns: Optional[Columns]) -> None
         raise RecordError(
             f"{len(row)} columns (`tokens`, ..., `tags`); the first line has {width}."
         )
-    for key, place in (columns or {}).items():
-        if not isinstance(place, int) or not 0 <= place < width:
+    for key, column in (columns or {}).items():
+        if not isinstance(column, int) or not 0 <= column < width:
             raise RecordError(
-                f"`columns.{key}` is {place!r}; the line has {width} columns, counted from 0."
+                f"`columns.{key}` is {column!r}; the line has {width} columns, counted from 0."
             )

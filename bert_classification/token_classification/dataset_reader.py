@@ -1,6 +1,6 @@
 import logging
 from array import array
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -8,8 +8,8 @@ from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import ListField, MetadataField
 from tokenizers import Encoding
 
-from bert_classification.reader import BertReader, check_unicode, get_text
-from bert_classification.records import (
+from bert_classification.data.basic_tokenizer import BertBasicTokenizer
+from bert_classification.data.records import (
     FORMATS,
     Record,
     RecordError,
@@ -17,7 +17,10 @@ from bert_classification.records import (
     guess_format,
     read_records,
 )
-from bert_classification.text_field import join_segments
+from bert_classification.data.segments import join_segments
+from bert_classification.data.values import check_unicode, get_text
+from bert_classification.data.windows import window_spans
+from bert_classification.reader import BertReader
 from bert_classification.token_classification.alignment import (
     Words,
     first_pieces,
@@ -33,8 +36,6 @@ from bert_classification.token_classification.tag_schemes import (
     iob2_names,
     to_iob2,
 )
-from bert_classification.tokenization import BertBasicTokenizer
-from bert_classification.windows import window_spans
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ logger = logging.getLogger(__name__)
 class Example(NamedTuple):
     words: Words
     tags: Optional[list[str]]
-    place: str
+    location: str
 
     @property
     def text(self) -> str:
@@ -88,14 +89,13 @@ class BertForTokenClassificationReader(BertReader):
         super().__init__(**kwargs)
         self._tag_scheme = check_scheme(tag_scheme, "dataset_reader.tag_scheme")
         self._tag_names = self.label_names and iob2_names(self.label_names, tag_scheme)
-        self._window = self.pieces.max_pieces - 2
+        self._window = self.tokenizer.max_pieces - 2
         self._doc_stride = max(self._window // 2, 1) if doc_stride is None else doc_stride
         if self._doc_stride < 1:
             raise ConfigurationError(f"`doc_stride` is {doc_stride}; expected 1 or more.")
         self._label_all_pieces = label_all_pieces
         self._label_namespace = label_namespace
         self._splitter = BertBasicTokenizer()
-        self._malformed = self._long = 0
 
     def records(self, path: str) -> Iterable[Record]:
         name = self.format or guess_format(path, {**FORMATS, **EXTENSIONS})
@@ -108,12 +108,12 @@ class BertForTokenClassificationReader(BertReader):
             )
         return read_records(path, name, self.columns, self.encoding)
 
-    def parse(self, values: Mapping[str, Any], place: str, labelled: bool) -> Example:
+    def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         words = self._words(values)
-        return Example(words, self._tags(values, words) if labelled else None, place)
+        return Example(words, self._tags(values, words) if labelled else None, location)
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
-        encodings = self.pieces.encode_words([example.words.tokens for example in examples])
+        encodings = self.tokenizer.encode_words([example.words.tokens for example in examples])
         return [self._instance(example, encoding) for example, encoding in zip(examples, encodings)]
 
     def text_to_instance(
@@ -128,39 +128,37 @@ class BertForTokenClassificationReader(BertReader):
         return self.to_instances([example])[0]
 
     def tags_field(
-        self, tags: Sequence[str], word_ids: Iterable[numpy.ndarray], place: str
+        self, tags: Sequence[str], word_ids: Iterable[numpy.ndarray], location: str
     ) -> ListField:
-        """The field of tags, in IOB2, for the windows whose pieces stand for `word_ids`."""
+        """Makes the field of tags, in IOB2, for the windows whose pieces stand for `word_ids`."""
         if not self._label_all_pieces:
             word_ids = [numpy.where(first_pieces(window), window, -1) for window in word_ids]
         return ListField(
             [
-                TagsField(tags, window, place, self._tag_names, self._label_namespace)
+                TagsField(tags, window, location, self._tag_names, self._label_namespace)
                 for window in word_ids
             ]
         )
 
-    def _read(self, file_path: str) -> Iterator[Instance]:
-        self._malformed = self._long = 0
-        yield from super()._read(file_path)
-        if self._malformed:
+    def report(self, path: str) -> None:
+        if self.counts["repaired tags"]:
             logger.warning(
                 "%s: %d tags were repaired, as they are not %s (`dataset_reader.tag_scheme`).",
-                file_path,
-                self._malformed,
+                path,
+                self.counts["repaired tags"],
                 self._tag_scheme,
             )
-        if self._long:
+        if self.counts["long texts"]:
             logger.info(
                 "%s: %d texts are longer than %d word pieces and were split into windows.",
-                file_path,
-                self._long,
-                self.pieces.max_pieces,
+                path,
+                self.counts["long texts"],
+                self.tokenizer.max_pieces,
             )
 
     def _words(self, values: Mapping[str, Any]) -> Words:
         if values.get("tokens") is not None:
-            words = join_words(_checked_tokens(values["tokens"]))
+            words = join_words(_check_tokens(values["tokens"]))
         elif not any(key in values for key in ("text", "sentence")):
             given = ", ".join(f"`{key}`" for key in values) or "no keys"
             raise RecordError(f"no key `tokens` or `text`; the record has {given}.")
@@ -188,14 +186,14 @@ class BertForTokenClassificationReader(BertReader):
                 f"({describe(words.tokens)})."
             )
         converted = to_iob2(tags, self._tag_scheme)
-        self._malformed += count_malformed(tags, converted, self._tag_scheme)
+        self.counts["repaired tags"] += count_malformed(tags, converted, self._tag_scheme)
         return converted
 
     def _instance(self, example: Example, encoding: Encoding) -> Instance:
-        ids, word_ids = pieces_of_words(encoding, len(example.words.starts), self.pieces.unk_id)
+        ids, word_ids = pieces_of_words(encoding, len(example.words.starts), self.tokenizer.unk_id)
         spans = window_spans(len(ids), self._window, self._doc_stride)
-        self._long += len(spans) > 1
-        texts = [join_segments(self.pieces, ids[start:end]) for start, end in spans]
+        self.counts["long texts"] += len(spans) > 1
+        texts = [join_segments(self.tokenizer, ids[start:end]) for start, end in spans]
         # [CLS] and [SEP] stand for no word.
         windows = [
             numpy.pad(window, 1, constant_values=-1) for window in words_in_windows(word_ids, spans)
@@ -206,11 +204,11 @@ class BertForTokenClassificationReader(BertReader):
             "words": MetadataField(example.words),
         }
         if example.tags is not None:
-            fields["tags"] = self.tags_field(example.tags, windows, example.place)
+            fields["tags"] = self.tags_field(example.tags, windows, example.location)
         return Instance(fields)
 
 
-def _checked_tokens(tokens: Any) -> list[str]:
+def _check_tokens(tokens: Any) -> list[str]:
     if not isinstance(tokens, list):
         raise RecordError(f"`tokens`: expected a list of words, got {describe(tokens)}.")
     if not tokens:

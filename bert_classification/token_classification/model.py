@@ -9,9 +9,10 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForTokenClassification as PretrainedForTokenClassification
 from transformers import BertModel
 
-from bert_classification.checkpoint import load_pretrained, set_trainable
-from bert_classification.encoder import encode_field
-from bert_classification.model_inputs import refuse_unknown_arguments
+from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.token_classification.aggregation import (
     check_aggregation,
     first_pieces,
@@ -19,7 +20,6 @@ from bert_classification.token_classification.aggregation import (
 )
 from bert_classification.token_classification.alignment import Words
 from bert_classification.token_classification.entities import find_entities
-from bert_classification.token_classification.piece_fields import IGNORED
 from bert_classification.token_classification.span_f1 import SpanF1
 
 
@@ -42,25 +42,15 @@ class BertForTokenClassification(Model):
     aggregation : `str`, optional (default = `first`)
         How the probabilities of a word come from those of its pieces: `first`, `average` or `max`;
         see `word_probs`.
-    index : `str`, optional (default = `bert`)
-        The key of the token indexer in the reader's `token_indexers`.
     label_namespace : `str`, optional (default = `labels`)
         The namespace of the tags in the vocabulary.
-    trainable : `Union[bool, int]`, optional (default = `True`)
-        Whether BERT is trained, or how many of its top layers are; the final layer always is.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    regularizer : `RegularizerApplicator`, optional
-        As in every AllenNLP model.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other tags than its own.
-    gradient_checkpointing : `bool`, optional (default = `False`)
-        Less memory for more time: a training step computes each layer's activations twice.
-    output_hidden_states, output_attentions : `bool`, optional (default = `False`)
-        Add the hidden states of all layers, or the attention weights, to the output; see
-        `encoder.Encoded`.
-    serialization_dir : `str`, optional
-        Given by AllenNLP; see `load_pretrained`.
+    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
+        See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_token_classification"
@@ -83,24 +73,25 @@ class BertForTokenClassification(Model):
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(vocab, regularizer)
+        super().__init__(vocab, regularizer, serialization_dir)
         self.aggregation = check_aggregation(aggregation)
-        self._index = index
         self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
         num_labels = num_labels or vocab.get_vocab_size(label_namespace)
-        pretrained, _ = load_pretrained(
+        pretrained = load_pretrained(
             PretrainedForTokenClassification,
             bert_model,
             serialization_dir,
             labels=[self._tags.get(index, str(index)) for index in range(num_labels)],
             fresh_head=fresh_head,
         )
-        self.bert = pretrained.bert
+        self.text_input = TextInput(
+            index, pretrained.cls_id, output_hidden_states, output_attentions
+        )
+        self.bert = pretrained.model.base_model
         # Hugging Face's class has none either; a `BertModel` may bring one.
         self.bert.pooler = None
         self.dropout = torch.nn.Dropout(dropout)
-        self.classifier = pretrained.classifier
-        self._internals = (output_hidden_states, output_attentions)
+        self.classifier = pretrained.model.classifier
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
         self.entity_types = sorted({tag[2:] for tag in self._tags.values() if tag != "O"})
@@ -134,13 +125,13 @@ class BertForTokenClassification(Model):
         shape `(batch_size, words, num_labels)`, `words`, and `loss` when `tags` was given.
         """
         refuse_unknown_arguments(unknown, gold="tags")
-        encoded = encode_field(self.bert, tokens, self._index, *self._internals)
+        encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.classifier(self.dropout(encoded.hidden_states))
         probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
-        output = {"logits": logits, "probs": probs, "words": words, **encoded.internals}
+        output = {"logits": logits, "probs": probs, "words": words, **encoded.layer_outputs}
         if tags is not None:
             output["loss"] = cross_entropy(
-                logits.flatten(0, -2), tags.flatten(), ignore_index=IGNORED
+                logits.flatten(0, -2), tags.flatten(), ignore_index=IGNORE_INDEX
             )
             self._count_spans(probs, tags, first_pieces(word_ids))
         return output

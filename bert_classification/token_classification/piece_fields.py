@@ -7,8 +7,8 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Field, Vocabulary
 
-IGNORED = -100
-"""What stands for no tag: PyTorch's `cross_entropy` passes over it."""
+from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.data.vocabulary import count_in_order
 
 
 class WordIdsField(Field[torch.Tensor]):
@@ -50,7 +50,7 @@ class TagsField(Field[torch.Tensor]):
         The tags of all words of a text, in IOB2.
     words : `numpy.ndarray`
         For each piece the number of the word whose tag it gets, or -1; shape `(length,)`.
-    place : `str`
+    location : `str`
         Where the tags stood, for the message about an unknown one.
     names : `List[str]`, optional
         All tags; the vocabulary gets them in this order, those that do not occur as well.
@@ -58,28 +58,27 @@ class TagsField(Field[torch.Tensor]):
         The namespace of the tags in the vocabulary.
     """
 
-    __slots__ = ["tags", "words", "place", "names", "_label_namespace", "_indices"]
+    __slots__ = ["tags", "words", "location", "names", "_label_namespace", "_indices"]
 
     def __init__(
         self,
         tags: Sequence[str],
         words: numpy.ndarray,
-        place: str,
+        location: str,
         names: Optional[list[str]] = None,
         label_namespace: str = "labels",
     ) -> None:
         self.tags = tags
         self.words = words
-        self.place = place
+        self.location = location
         self.names = names
         self._label_namespace = label_namespace
-        self._indices = numpy.full(len(words), IGNORED, numpy.int32)
+        self._indices = numpy.full(len(words), IGNORE_INDEX, numpy.int32)
 
     def count_vocab_items(self, counter: dict[str, dict[str, int]]) -> None:
         counts = counter[self._label_namespace]
         if self.names is not None:
-            # A vocabulary orders by count: these counts are the order of the names.
-            counts.update({name: len(self.names) - at for at, name in enumerate(self.names)})
+            count_in_order(counts, self.names)
             return
         for word in numpy.unique(self.words[self.words >= 0]):
             tag = self.tags[word]
@@ -95,7 +94,7 @@ class TagsField(Field[torch.Tensor]):
             tag = self.tags[self.words[piece]]
             if tag not in known:
                 raise ConfigurationError(
-                    f"{self.place}: `tags`: {tag!r} is unknown; the model knows "
+                    f"{self.location}: `tags`: {tag!r} is unknown; the model knows "
                     f"{', '.join(map(repr, known)) or 'no tags'}."
                 )
             self._indices[piece] = known[tag]
@@ -104,11 +103,11 @@ class TagsField(Field[torch.Tensor]):
         return {"pieces": len(self.words)}
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
-        return _padded(self._indices, padding_lengths["pieces"], IGNORED)
+        return _padded(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
 
     def empty_field(self) -> "TagsField":
         return TagsField(
-            [], numpy.empty(0, numpy.int32), self.place, self.names, self._label_namespace
+            [], numpy.empty(0, numpy.int32), self.location, self.names, self._label_namespace
         )
 
     def human_readable_repr(self) -> list[Optional[str]]:

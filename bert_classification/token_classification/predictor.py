@@ -6,7 +6,7 @@ from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from bert_classification.prediction import BertPredictor
+from bert_classification.predictor import BertPredictor, with_settings
 from bert_classification.token_classification.aggregation import check_aggregation
 from bert_classification.token_classification.conll import to_columns
 from bert_classification.token_classification.dataset_reader import BertForTokenClassificationReader
@@ -37,6 +37,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
 
     input_keys = ("text", "sentence", "tokens")
     gold_key = "tags"
+    output_keys = ("tags", "tokens", "entities")
     example = {
         "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, while "
         "her brother stayed in London."
@@ -59,9 +60,9 @@ class BertForTokenClassificationPredictor(BertPredictor):
         output_format: str = "json",
         **kwargs,
     ) -> None:
-        super().__init__(model, dataset_reader, frozen, **kwargs)
-        if aggregation is not None:
-            self._model.aggregation = check_aggregation(aggregation)
+        aggregation = aggregation and check_aggregation(aggregation)
+        own = with_settings(model, aggregation=aggregation)
+        super().__init__(own, dataset_reader, frozen, **kwargs)
         self._scheme = output_scheme and check_scheme(output_scheme, "output_scheme")
         if output_format not in ("json", "conll"):
             raise ConfigurationError(

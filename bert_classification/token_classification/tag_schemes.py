@@ -8,7 +8,7 @@ from typing import Callable, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.records import RecordError
+from bert_classification.data.records import RecordError
 
 PREFIXES = {"IOB1": ("B", "I"), "IOB2": ("B", "I"), "BIOES": ("B", "I", "E", "S")}
 

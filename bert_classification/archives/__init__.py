@@ -1,0 +1,1 @@
+"""Archives: written with all they need, opened as data."""

@@ -1,0 +1,116 @@
+"""
+The config of an archive: plain JSON, and the names of classes in it are registered ones.
+
+AllenNLP evaluates `config.json` as Jsonnet, which reads environment variables and files, and
+imports and calls whatever a dotted `type` names.
+"""
+
+import json
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Optional
+
+from allennlp.common import Registrable
+from allennlp.models.archival import CONFIG_NAME
+
+from bert_classification.archives import serialization
+from bert_classification.archives.extraction import InvalidArchiveError, require
+
+TRUST = "BERT_CLASSIFICATION_TRUST_ARCHIVES"
+MAX_CONFIG_BYTES = 2**24
+LATER_SECTIONS = ("data_loader", "validation_data_loader", "evaluation")
+"""What `allennlp evaluate` builds from the config after the archive was opened."""
+
+_allennlps_resolve_class_name: Any = Registrable.resolve_class_name
+_dotted_names: ContextVar[Optional[frozenset[str]]] = ContextVar("dotted_names", default=None)
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The config of an archive that was extracted, or of a directory of training."""
+    path = directory / CONFIG_NAME
+    require(path, CONFIG_NAME)
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise InvalidArchiveError(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        _take_from_archive(config, str(directory))
+        _check_config(config)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArchiveError(
+            f"{path.name} is not plain JSON ({error}), and Jsonnet is not evaluated in an archive."
+        ) from None
+    return config
+
+
+def _take_from_archive(config: Any, directory: str) -> None:
+    """In the place of other archives, from which training began: what this one brings along."""
+    if not isinstance(config, dict):
+        return
+    config["model"] = serialization.model_params(directory) or config.get("model")
+    bert = isinstance(config["model"], dict) and config["model"].get("bert_model")
+    if isinstance(bert, dict) and serialization.saved_directory(serialization.MODEL, directory):
+        config["model"]["bert_model"] = "of this archive"
+
+
+def _check_config(config: Any) -> None:
+    for key in ("model", "dataset_reader"):
+        section = config.get(key) if isinstance(config, dict) else None
+        named = isinstance(section, dict) and isinstance(section.get("type"), str)
+        if not named and not (key == "model" and isinstance(section, str)):
+            raise InvalidArchiveError(f"`{key}` with its `type` is missing in {CONFIG_NAME}.")
+    registered = {name for names in Registrable._registry.values() for name in names}
+    for path, value in _leaves(config):
+        key = path[-1]
+        if key == "type" or path == ("model",) or path[0] in LATER_SECTIONS:
+            if isinstance(value, str) and "." in value and value not in registered:
+                raise InvalidArchiveError(_explain_dotted_name(".".join(path), value))
+        if key == "trust_remote_code" and value:
+            raise InvalidArchiveError(f"`{'.'.join(path)}` asks for code from the model hub.")
+
+
+def _explain_dotted_name(where: str, name: str) -> str:
+    return (
+        f"`{where}` is {name!r}, which is not a registered name, and an archive does not choose "
+        f"what is imported and called (if you have made it yourself: {TRUST}=1)."
+    )
+
+
+def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """All values that are not objects or lists, with the keys that lead to them."""
+    if isinstance(value, (Mapping, list)):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in items:
+            yield from _leaves(inner, (*path, str(key)))
+    else:
+        yield path, value
+
+
+def strings(value: Any) -> Iterator[str]:
+    return (leaf for _, leaf in _leaves(value) if isinstance(leaf, str))
+
+
+@contextmanager
+def registered_names_only(but: frozenset[str]) -> Iterator[None]:
+    """Inside, a class has to be registered to be built, except under the caller's own names."""
+    token = _dotted_names.set(but)
+    try:
+        yield
+    finally:
+        _dotted_names.reset(token)
+
+
+def resolve_class_name(cls: Any, name: str) -> Any:
+    """
+    Finds the class of a name, as AllenNLP's function, whose place it takes. Outside of
+    `registered_names_only`, of a training config for example, nothing changes.
+
+    # Raises
+
+    `InvalidArchiveError` for a dotted name that is neither registered nor the caller's own.
+    """
+    permitted = _dotted_names.get()
+    unknown = name not in Registrable._registry[cls] and "." in name
+    if permitted is not None and unknown and name not in permitted:
+        raise InvalidArchiveError(_explain_dotted_name(cls.__name__, name))
+    return _allennlps_resolve_class_name.__func__(cls, name)

@@ -1,0 +1,142 @@
+"""
+Taking an archive apart without trusting it: regular files under plain relative names, counted and
+measured while they are read.
+
+`tarfile.extractall` follows links, writes outside of the directory, and unpacks a bomb to its end.
+"""
+
+import gzip
+import tarfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO, Iterator, cast
+
+from allennlp.common.checks import ConfigurationError
+
+MAX_MEMBERS = 1_000
+MAX_BYTES = 4 * 2**30
+"""Of all members together; BERT-large in float32 has 1.3 GiB."""
+MAX_READ = 2**16
+"""Of the tar's own headers, which are read at once; members are read in parts of this size."""
+
+_KINDS = {
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a named pipe",
+}
+
+
+class InvalidArchiveError(ConfigurationError):
+    """Why something is not opened; who raises it need not know the name of the archive."""
+
+
+@contextmanager
+def prefix_errors(archive: object) -> Iterator[None]:
+    """Puts the name of an archive before the reason why it is not opened."""
+    try:
+        yield
+    except InvalidArchiveError as error:
+        raise ConfigurationError(f"{archive} is not opened: {error}") from None
+
+
+def extract(archive: Path, directory: Path) -> None:
+    """
+    Writes the members of a `tar.gz` into an empty directory.
+
+    # Raises
+
+    `InvalidArchiveError` when it is not a gzipped tar, ends too early, is damaged, holds anything but files and
+    directories under plain relative names, or more than `MAX_MEMBERS` or `MAX_BYTES`.
+    """
+    try:
+        with gzip.open(archive) as stream:
+            measured = _Measured(cast(BinaryIO, stream))
+            with tarfile.open(fileobj=cast(BinaryIO, measured), mode="r:") as tar:
+                for count, member in enumerate(tar, 1):
+                    if count > MAX_MEMBERS:
+                        raise InvalidArchiveError(f"it has more than {MAX_MEMBERS} members.")
+                    _extract_member(tar, member, directory)
+            # What follows the last member says whether all before it arrived as it was written.
+            while measured.read(MAX_READ):
+                pass
+    except EOFError:
+        raise InvalidArchiveError(
+            "it ends too early; it was not copied or downloaded whole."
+        ) from None
+    except gzip.BadGzipFile as error:
+        raise InvalidArchiveError(f"it is not a tar.gz, or is damaged ({error}).") from None
+    except (tarfile.TarError, zlib.error, RecursionError, OverflowError) as error:
+        raise InvalidArchiveError(f"it is no tar inside, or is damaged ({error}).") from None
+
+
+def require(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise InvalidArchiveError(f"{name} is missing.")
+
+
+def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
+    path = directory / _checked_name(member.name)
+    try:
+        if member.isdir():
+            path.mkdir(parents=True, exist_ok=True)
+            return
+        regular = member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) and not member.issparse()
+        if not regular:
+            kind = _KINDS.get(member.type, "a file of a special kind")
+            raise InvalidArchiveError(
+                f"its member {member.name!r} is {kind}; only plain files are extracted."
+            )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "xb") as written:
+            contents = cast(Any, tar.extractfile(member))
+            while part := contents.read(MAX_READ):
+                written.write(part)
+    except (FileExistsError, NotADirectoryError):
+        raise InvalidArchiveError(
+            f"its member {member.name!r} takes the place of another one."
+        ) from None
+
+
+def _checked_name(name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    plain = (
+        part.isprintable() and part != ".." and not set("\\:") & {*part} for part in path.parts
+    )
+    if path.is_absolute() or not all(plain) or len(name) > 255:
+        raise InvalidArchiveError(f"its member {name!r} does not have a plain relative name.")
+    return path
+
+
+class _Measured:
+    """A stream that `tarfile` can read, only forward, up to `MAX_BYTES`, in small parts."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= MAX_READ:
+            raise InvalidArchiveError(f"it has a header of {size} bytes.")
+        part = self._stream.read(size)
+        self._check(self.tell())
+        return part
+
+    def seek(self, position: int) -> None:
+        if position < self.tell():
+            raise InvalidArchiveError(
+                "it is damaged: a member is said to begin before another one ends."
+            )
+        self._check(position)
+        self._stream.seek(position)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+    def _check(self, position: int) -> None:
+        if position > MAX_BYTES:
+            raise InvalidArchiveError(
+                f"it unpacks to more than {MAX_BYTES} bytes (`extraction.MAX_BYTES` of "
+                "bert_classification)."
+            )

@@ -1,0 +1,20 @@
+"""
+BERT itself: found, loaded, run over texts without padding.
+
+# Parameters of all models
+
+index : `str`, optional (default = `bert`)
+    The key of the token indexer in the reader's `token_indexers`.
+trainable : `Union[bool, int]`, optional (default = `True`)
+    Whether BERT is trained, or how many of its top layers are; the head always is. It is annotated
+    as `Any`: for `Union[bool, int]` AllenNLP's `FromParams` would turn 1, one layer, into true.
+regularizer : `RegularizerApplicator`, optional
+    As in every AllenNLP model.
+gradient_checkpointing : `bool`, optional (default = `False`)
+    Less memory for more time: a training step computes each layer's activations twice.
+output_hidden_states, output_attentions : `bool`, optional (default = `False`)
+    Add the hidden states of all layers, or the attention weights, to the output; see
+    `encoder.Encoded`.
+serialization_dir : `str`, optional
+    Given by AllenNLP: where training keeps what an archive carries; see `load_pretrained`.
+"""

@@ -1,0 +1,93 @@
+"""A checkpoint, found by its name: where it lies, its configuration, its tokenizer, its weights."""
+
+import os
+from functools import lru_cache
+from typing import NamedTuple, Optional
+
+from allennlp.common.checks import ConfigurationError
+from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
+
+from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
+from bert_classification.archives.weights import State
+from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
+from bert_classification.bert.config import read_config
+
+
+class Checkpoint(NamedTuple):
+    """
+    What a name stands for, resolved once by `resolve_checkpoint`.
+
+    name : `str`
+        As the user gave it, for messages.
+    directory : `str`
+        Where configuration and weights lie; or the name on the model hub.
+    config : `BertConfig`
+        As it was saved. It is the caller's own: changes reach nobody else.
+    archived : `ArchivedBert`, optional
+        In an archive of ours, or the directory of its training, where the parts lie.
+    """
+
+    name: str
+    directory: str
+    config: BertConfig
+    archived: Optional[ArchivedBert] = None
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The fast tokenizer; `ConfigurationError` when there is none."""
+        return load_tokenizer(self.archived.tokenizer if self.archived else self.directory)
+
+    def find_tokenizer(self) -> Optional[PreTrainedTokenizerFast]:
+        """Loads the tokenizer where the checkpoint has one of its own; else `None`."""
+        try:
+            tokenizer = self.tokenizer
+        except ConfigurationError:
+            return None
+        # Of a checkpoint without a tokenizer transformers makes one of special pieces alone.
+        return tokenizer if len(tokenizer) > len(tokenizer.all_special_ids) else None
+
+    def read_weights(self) -> Optional[State]:
+        """Reads the weights of an archive; others are read by `from_pretrained`, and `None` here."""
+        return None if self.archived is None else self.archived.read_weights()
+
+
+def resolve_checkpoint(name: str) -> Checkpoint:
+    """
+    Finds a checkpoint.
+
+    # Parameters
+
+    name : `str`
+        A directory, a name on the model hub, an archive of ours or the directory of its training.
+
+    # Raises
+
+    `ConfigurationError` when there is none, or when it is not a BERT; see `read_config`.
+    """
+    name = os.fspath(name)
+    archived = find_archived_bert(name)
+    directory = archived.configuration if archived else os.path.expanduser(name)
+    return Checkpoint(name, directory, read_config(directory), archived)
+
+
+@lru_cache(maxsize=8)
+def load_tokenizer(directory: str) -> PreTrainedTokenizerFast:
+    """
+    Loads the fast tokenizer in a directory, or of a name on the model hub; each once a process.
+
+    # Raises
+
+    `ConfigurationError` when there is none.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory, trust_remote_code=False, **guess_casing(directory)
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"{directory} has no tokenizer that can be read: {error}"
+        ) from error
+    if not tokenizer.is_fast:
+        raise ConfigurationError(f"{directory} has no fast tokenizer; save one as tokenizer.json.")
+    warn_of_wrong_casing(directory, tokenizer)
+    return tokenizer

@@ -1,0 +1,143 @@
+"""BERT over a batch of texts without computing padding; see `packing`."""
+
+from dataclasses import dataclass
+from typing import NamedTuple, Optional
+
+import torch
+from allennlp.data import TextFieldTensors
+from torch import Tensor
+from transformers import BertModel
+
+from bert_classification.bert.inputs import check_run, get_tensors
+from bert_classification.bert.packing import ATTENTION, pack, round_up
+
+
+@dataclass(frozen=True)
+class TextInput:
+    """
+    What a model of ours does with the text field it is given.
+
+    index : `str`
+        The key of the token indexer in the reader's `token_indexers`.
+    cls_id : `int`, optional
+        The piece that every text begins with; `None` where no tokenizer is known.
+    output_hidden_states, output_attentions : `bool`
+        Whether the hidden states of all layers, and the attention weights, are wanted.
+    """
+
+    index: str = "bert"
+    cls_id: Optional[int] = None
+    output_hidden_states: bool = False
+    output_attentions: bool = False
+
+
+class Encoded(NamedTuple):
+    """
+    What BERT makes of a batch of texts.
+
+    hidden_states : `Tensor`
+        Shape `(*, length, width)`, zero on padding.
+    pooled : `Tensor`, optional
+        Of the first piece of each text, shape `(*, width)`; `None` when the BERT has no pooler.
+    layer_outputs : `Dict[str, Tensor]`
+        What was asked for beside: `hidden_states` of shape `(*, layers + 1, length, width)`, the
+        embeddings first, and `attentions` of shape `(*, layers, heads, length, length)`.
+    """
+
+    hidden_states: Tensor
+    pooled: Optional[Tensor]
+    layer_outputs: dict[str, Tensor] = {}
+
+
+def encode_field(bert: BertModel, tokens: TextFieldTensors, text_input: TextInput) -> Encoded:
+    """
+    Runs BERT over a text field; see `encode`. Hidden states of all layers and attentions, when
+    asked for, come from the padded batch: in a packed row there are no attention weights.
+
+    # Raises
+
+    `ConfigurationError`, see `get_tensors` and `check_run`.
+    """
+    field = get_tensors(tokens, text_input.index)
+    tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
+    check_run(bert, *tensors, text_input.cls_id)
+    if text_input.output_hidden_states or text_input.output_attentions:
+        return _encode_padded(bert, *tensors, text_input)
+    return _encode_packed(bert, *tensors)
+
+
+def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor) -> Encoded:
+    """
+    Runs BERT over texts.
+
+    # Parameters
+
+    bert : `BertModel`
+        Made by `checkpoint.load_pretrained`.
+    input_ids, token_type_ids, mask : `Tensor`
+        Shape `(*, length)`: any leading dimensions, so that a text may also be one choice or one
+        window of many. A row without a single piece is permitted, and padding may stand on either
+        side.
+
+    # Raises
+
+    `ConfigurationError`, see `check_run`.
+    """
+    check_run(bert, input_ids, token_type_ids, mask)
+    return _encode_packed(bert, input_ids, token_type_ids, mask)
+
+
+def _encode_packed(
+    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor
+) -> Encoded:
+    # Any other attention would let the texts of the row see each other.
+    assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
+    shape = input_ids.shape
+    packing = pack(mask.reshape(-1, shape[-1]).bool())
+    # (1, pieces, width)
+    embedded = bert.embeddings(
+        input_ids=input_ids.flatten()[packing.indices].unsqueeze(0),
+        token_type_ids=token_type_ids.flatten()[packing.indices].unsqueeze(0),
+        position_ids=packing.positions.unsqueeze(0),
+    )
+    rounded, length_groups = round_up(embedded, packing.length_groups)
+    output = bert.encoder(rounded, length_groups=length_groups)
+    # (pieces, width)
+    packed = output.last_hidden_state[0, : embedded.size(1)]
+    pooled = None
+    if bert.pooler is not None:
+        pooled = bert.pooler(packed[packing.first_pieces].unsqueeze(1)).view(*shape[:-1], -1)
+    # (texts * length, width)
+    hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
+    hidden_states = hidden_states.index_copy(0, packing.indices, packed)
+    return Encoded(hidden_states.view(*shape, -1), pooled)
+
+
+def _encode_padded(
+    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, text_input: TextInput
+) -> Encoded:
+    rows, length = input_ids.shape[:-1], input_ids.shape[-1]
+    # (texts, length)
+    mask = mask.reshape(-1, length).bool()
+    output = bert(
+        input_ids=input_ids.reshape(-1, length),
+        token_type_ids=token_type_ids.reshape(-1, length),
+        attention_mask=mask,
+        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        output_hidden_states=text_input.output_hidden_states,
+        output_attentions=text_input.output_attentions,
+        attention_weights=True,
+        use_cache=False,
+    )
+    layer_outputs = {
+        name: torch.stack(output[name], dim=1).unflatten(0, rows).float()
+        for name in ("hidden_states", "attentions")
+        if output.get(name) is not None
+    }
+    hidden_states = output.last_hidden_state * mask.unsqueeze(-1)
+    pooled = None
+    if bert.pooler is not None:
+        # (texts, width)
+        first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
+        pooled = bert.pooler(first.unsqueeze(1)).view(*rows, -1)
+    return Encoded(hidden_states.view(*rows, length, -1), pooled, layer_outputs)

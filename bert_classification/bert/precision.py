@@ -1,0 +1,116 @@
+"""The numbers that a trained BERT computes with at prediction: float32, bfloat16 or int8."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Callable, Iterable, Optional, TypeVar
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from torch import Tensor
+from transformers import BertModel
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+# Of the engines that PyTorch may have been built with, the fastest one comes first.
+_INT8_ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
+
+
+def set_precision(bert: BertModel, precision: str) -> None:
+    """
+    Changes the layers of a BERT, which is most of the work; embeddings and heads stay in float32.
+
+    # Parameters
+
+    bert : `BertModel`
+        Where it is to run. With `bfloat16` and `int8` it cannot be trained any more.
+    precision : `str`
+        `float32`; `bfloat16`; or `int8`, on the CPU: weights in 8 bits for each row, activations
+        quantized as they come (dynamic quantization).
+
+    # Raises
+
+    `ConfigurationError` for another word, and where the machine does not have it.
+    """
+    set_layers = {"float32": _prepack_weights, "bfloat16": _to_bfloat16, "int8": _quantize}
+    if precision not in set_layers:
+        raise ConfigurationError(f"`precision` is {precision!r}; expected {', '.join(set_layers)}.")
+    set_layers[precision](bert.encoder)
+
+
+def run_side_by_side(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """
+    Calls a function for each item, in as many threads as PyTorch computes with, each of which
+    computes by itself. For `int8`, whose layers find the range of their inputs in a single thread.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, "alone", torch.set_num_threads, (1,)) as pool:
+            return list(pool.map(function, items))
+    finally:
+        # What a thread sets for itself is what threads that come later begin with.
+        torch.set_num_threads(threads)
+
+
+class PrepackedLinear(torch.nn.Linear):
+    """
+    A linear layer that, without gradients on the CPU, multiplies by its weights in the layout that
+    oneDNN is fastest with. The two operators of `torch.ops.mkldnn` are PyTorch's own, not public:
+    when one moves, `_prepack_weights` finds none and layers stay as they are, slower; when one
+    changes its arguments, the first prediction on the CPU fails here.
+    """
+
+    _prepacked: Optional[Tensor] = None
+    _version = -1
+
+    def forward(self, input: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or input.device.type != "cpu" or input.dtype != torch.float32:
+            return super().forward(input)
+        if self._prepacked is None or self._version != self.weight._version:
+            self._version = self.weight._version
+            weight = self.weight.detach()
+            self._prepacked = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+        return torch.ops.mkldnn._linear_pointwise(input, self._prepacked, self.bias, "none", [], "")
+
+
+_ROWS = 2048
+"""The layout depends on how many rows are multiplied; it is right for any number."""
+
+
+def _prepack_weights(encoder: torch.nn.Module) -> None:
+    operators = ("_linear_pointwise", "_reorder_linear_weight")
+    there = all(hasattr(torch.ops.mkldnn, each) for each in operators)
+    if torch.backends.mkldnn.is_available() and there:
+        for module in encoder.modules():
+            if type(module) is torch.nn.Linear:
+                module.__class__ = PrepackedLinear
+
+
+def _to_bfloat16(encoder: torch.nn.Module) -> None:
+    device = next(encoder.parameters()).device
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise ConfigurationError("`precision` is bfloat16, which this GPU does not have.")
+    encoder.bfloat16()
+    encoder.register_forward_pre_hook(lambda _, states: (states[0].bfloat16(), *states[1:]))
+    encoder.register_forward_hook(_to_float32)
+
+
+def _to_float32(encoder: torch.nn.Module, states: Any, output: Any) -> Any:
+    output.last_hidden_state = output.last_hidden_state.float()
+    return output
+
+
+def _quantize(encoder: torch.nn.Module) -> None:
+    if next(encoder.parameters()).device.type != "cpu":
+        raise ConfigurationError("`precision` is int8, which works on the CPU only.")
+    supported = torch.backends.quantized.supported_engines
+    engine = next((each for each in _INT8_ENGINES if each in supported), None)
+    if engine is None:
+        raise ConfigurationError("`precision` is int8, for which this PyTorch has no engine.")
+    before = torch.backends.quantized.engine
+    torch.backends.quantized.engine = engine
+    try:
+        per_row = torch.ao.quantization.per_channel_dynamic_qconfig
+        # In place: a copy would have a configuration of its own, without the packed attention.
+        torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear: per_row}, inplace=True)
+    finally:
+        torch.backends.quantized.engine = before

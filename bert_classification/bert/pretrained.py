@@ -1,0 +1,219 @@
+"""BERT with the head of a task, as the models begin with it."""
+
+import logging
+from contextlib import contextmanager
+from typing import Any, Generic, Iterator, Mapping, NamedTuple, Optional, Sequence, TypeVar, Union
+
+import torch
+from allennlp.common.checks import ConfigurationError
+from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers.utils import logging as hf_logging
+
+from bert_classification.archives import serialization
+from bert_classification.bert.checkpoint import Checkpoint, load_tokenizer, resolve_checkpoint
+from bert_classification.bert.dropout import set_dropout
+from bert_classification.bert.labels import (
+    check_problem_type,
+    label_settings,
+    reinitialize_classifier,
+    reorder_classifier,
+)
+from bert_classification.bert.packing import use_packed_attention
+from bert_classification.bert.same_pieces import check_same_pieces
+
+logger = logging.getLogger(__name__)
+
+Head = TypeVar("Head", bound=BertPreTrainedModel)
+
+
+class Pretrained(NamedTuple, Generic[Head]):
+    """
+    model : `BertPreTrainedModel`
+        A BERT with the head of a task, in float32.
+    has_head : `bool`
+        Whether the checkpoint had the head, or it is a fresh one.
+    cls_id : `int`, optional
+        The piece that every text begins with; `None` where no tokenizer is known.
+    """
+
+    model: Head
+    has_head: bool
+    cls_id: Optional[int]
+
+
+def load_pretrained(
+    head_class: type[Head],
+    bert_model: Union[str, BertModel],
+    serialization_dir: Optional[str] = None,
+    labels: Optional[Sequence[str]] = None,
+    fresh_head: bool = False,
+    **config: Any,
+) -> Pretrained[Head]:
+    """
+    Loads a BERT with the head of a task.
+
+    # Parameters
+
+    head_class : `Type[BertPreTrainedModel]`
+        A `BertFor...` class of transformers; or `BertModel`, which has no head.
+    bert_model : `Union[str, BertModel]`
+        A directory, a name on the model hub, an archive of ours or the directory of its training,
+        or a `BertModel` that gets a fresh head, and loses its pooler where the head has no use for
+        one.
+    serialization_dir : `str`, optional
+        Given by AllenNLP. Training keeps the configuration there; where weights lie beside it
+        already, of an archive or of an interrupted run, the model is built from it alone and
+        `bert_model` is not looked at.
+    labels : `Sequence[str]`, optional
+        The labels of the data, for a head whose final layer `classifier` has a row for each. A
+        checkpoint that was fine-tuned for the task has to have the same ones.
+    fresh_head : `bool`, optional (default = `False`)
+        With `labels`: a new final layer whatever the checkpoint has.
+    config : `Any`
+        Entries of the configuration to replace, such as `num_labels`.
+
+    # Raises
+
+    `ConfigurationError`, see `resolve_checkpoint`, `check_same_pieces`, `label_permutation`.
+    """
+    config = {**config, **(label_settings(labels) if labels is not None else {})}
+    saved = serialization.saved_directory(serialization.MODEL, serialization_dir)
+    tokenizer_directory = serialization.saved_directory(serialization.TOKENIZER, serialization_dir)
+    tokenizer = None if tokenizer_directory is None else load_tokenizer(tokenizer_directory)
+    if saved is not None and serialization.has_weights(serialization_dir):
+        model, has_head = head_class(BertConfig.from_pretrained(saved, **config)), True
+    else:
+        if isinstance(bert_model, BertModel):
+            model, has_head = _put_head_on(head_class, bert_model, config), False
+        else:
+            checkpoint = resolve_checkpoint(bert_model)
+            own = checkpoint.find_tokenizer()
+            if tokenizer is not None and own is not None:
+                check_same_pieces(tokenizer, own, checkpoint.name)
+            tokenizer = tokenizer or own
+            model, has_head = _load_head(head_class, checkpoint, labels, fresh_head, config)
+        model.config.architectures = [head_class.__name__]
+        serialization.save(serialization.MODEL, serialization_dir, model.config.save_pretrained)
+    set_dropout(model)
+    use_packed_attention(model.base_model)
+    return Pretrained(model, has_head, None if tokenizer is None else tokenizer.cls_token_id)
+
+
+def _put_head_on(head_class: type[Head], bert: BertModel, config: Mapping[str, Any]) -> Head:
+    """A fresh head over a `BertModel`, which stays the object it is."""
+    if head_class is BertModel:
+        return bert.float()
+    model = head_class(BertConfig(**{**bert.config.to_dict(), **config}))
+    if model.bert.pooler is None:
+        bert.pooler = None
+    model.bert = bert
+    model.float().tie_weights()
+    return model
+
+
+def _load_head(
+    head_class: type[Head],
+    checkpoint: Checkpoint,
+    labels: Optional[Sequence[str]],
+    fresh_head: bool,
+    config: Mapping[str, Any],
+) -> tuple[Head, bool]:
+    """The model with the checkpoint's weights, and whether they were those of its head, too."""
+    theirs = checkpoint.config.to_dict()
+    model, missing, mismatched = _load_weights(head_class, checkpoint, config)
+    prefix = _encoder_prefix(model)
+    _check_encoder(checkpoint.name, prefix, [*missing, *mismatched])
+    # `classifier` is also what other heads of BERT call their final layer.
+    fresh_head |= head_class.__name__ not in (theirs["architectures"] or [head_class.__name__])
+    fresh = {key for key in missing if not key.startswith(prefix)}
+    if labels is not None and fresh_head:
+        reinitialize_classifier(model)
+        fresh |= {"classifier.weight", "classifier.bias"}
+    elif labels is not None and not fresh:
+        check_problem_type(checkpoint.name, theirs["problem_type"], config.get("problem_type"))
+        reorder_classifier(model.classifier, checkpoint.name, theirs["id2label"], labels)
+    if mismatched and not fresh_head:
+        raise ConfigurationError(
+            f"{checkpoint.name}: {', '.join(mismatched)} have not the shape that its config.json "
+            "says."
+        )
+    fresh |= set(mismatched)
+    given = f"fresh {', '.join(sorted(fresh))}" if fresh else "the head of the checkpoint"
+    logger.info("%s: %s", checkpoint.name, given)
+    return model, not fresh
+
+
+def _load_weights(
+    head_class: type[Head], checkpoint: Checkpoint, config: Mapping[str, Any]
+) -> tuple[Head, list[str], list[str]]:
+    """The model, the names of weights the checkpoint lacks, and of those in another shape."""
+    for key, value in config.items():
+        setattr(checkpoint.config, key, value)
+    weights = checkpoint.read_weights()
+    with quiet_transformers():
+        model, report = head_class.from_pretrained(
+            checkpoint.directory if weights is None else None,
+            config=checkpoint.config,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+        )
+    return model, list(report["missing_keys"]), [key for key, *_ in report["mismatched_keys"]]
+
+
+def _encoder_prefix(model: BertPreTrainedModel) -> str:
+    """What the names of the encoder's weights begin with; nothing in a model without a head."""
+    return "" if model.base_model is model else f"{model.base_model_prefix}."
+
+
+def _check_encoder(name: str, prefix: str, keys: Sequence[str]) -> None:
+    pooler = f"{prefix}pooler."
+    missing = sorted(key for key in keys if key.startswith(prefix) and not key.startswith(pooler))
+    if missing:
+        raise ConfigurationError(
+            f"{name} lacks {len(missing)} weights of BERT, or has them in another shape, such as "
+            f"{missing[0]}; it is damaged or of another kind."
+        )
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """
+    Switches off the progress bar and the report of every weight; what matters of it we say in one
+    line.
+    """
+    verbosity, bars = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(verbosity)
+        if bars:
+            hf_logging.enable_progress_bar()
+
+
+def set_trainable(
+    bert: BertModel, trainable: Union[bool, int], gradient_checkpointing: bool = False
+) -> None:
+    """
+    Decides what of BERT is trained: all of it, nothing (`False` or 0), or the top layers and the
+    pooler, by their number. With `gradient_checkpointing` a training step computes the layers twice
+    and holds one layer's activations at a time.
+    """
+    layers = bert.config.num_hidden_layers
+    if not isinstance(trainable, (bool, int)) or not 0 <= trainable <= layers:
+        raise ConfigurationError(
+            f"`trainable` is {trainable!r}; expected true, false, or the number of top layers to "
+            f"train, up to {layers}."
+        )
+    if trainable is not True:
+        bert.requires_grad_(False)
+        trained = [*bert.encoder.layer[layers - trainable :], bert.pooler] if trainable else []
+        for module in filter(None, trained):
+            module.requires_grad_(True)
+    if gradient_checkpointing:
+        # transformers renamed it on the way to version 6.
+        enable = getattr(bert, "activation_checkpointing_enable", None)
+        (enable or bert.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -1,0 +1,1 @@
+"""The `allennlp` commands, and what they check before they begin."""

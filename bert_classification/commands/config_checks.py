@@ -1,0 +1,43 @@
+"""
+What AllenNLP's commands can know from a config alone they say before anything is read: old keys,
+and GPUs that are not there.
+"""
+
+from functools import wraps
+from typing import Any, Callable
+
+import torch
+from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError
+
+from bert_classification.commands.old_configs import Config, check_style
+
+
+def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Callable[..., Any]:
+    """Wraps a function of AllenNLP's that takes a config first into the checks of it."""
+
+    @wraps(function)
+    def run(params: Params, *args: Any, **kwargs: Any) -> Any:
+        config = params.as_dict(quiet=True)
+        check_style(config)
+        if trains:
+            check_devices(config.get("trainer") or {}, torch.cuda.device_count())
+        return function(params, *args, **kwargs)
+
+    return run
+
+
+def check_devices(trainer: Config, gpus: int) -> None:
+    """Raises `ConfigurationError` for a GPU that is not there, or half precision without one."""
+    device = trainer.get("cuda_device")
+    if isinstance(device, int) and device >= gpus:
+        raise ConfigurationError(
+            f"`trainer.cuda_device` is {device}, but PyTorch sees {gpus} GPUs here, counted from "
+            "0. Take it out: training is on a GPU where there is one."
+        )
+    if trainer.get("use_amp") and (gpus == 0 or device == -1):
+        raise ConfigurationError(
+            "`trainer.use_amp` is true, and half precision needs a GPU: "
+            + ("PyTorch sees none here." if gpus == 0 else "`trainer.cuda_device` is -1.")
+            + " Take `use_amp` out."
+        )

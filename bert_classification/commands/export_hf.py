@@ -1,0 +1,139 @@
+"""`allennlp export-hf`: a trained model as a checkpoint that transformers opens."""
+
+import argparse
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any, Optional
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.file_utils import cached_path
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertPreTrainedModel,
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+)
+from transformers.models.bert import modeling_bert
+
+from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
+from bert_classification.archives.weights import State
+from bert_classification.commands.model_card import model_card
+from bert_classification.commands.onnx import check_onnx, write_onnx
+
+logger = logging.getLogger(__name__)
+
+
+@Subcommand.register("export-hf")
+class ExportHf(Subcommand):
+    """`allennlp export-hf ARCHIVE DIRECTORY`: weights, configuration, tokenizer and model card."""
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(
+            self.name,
+            description="Write a trained model as a directory that transformers opens with its "
+            "plain BertFor... class and AutoTokenizer.",
+            help="Export a trained model to Hugging Face's layout.",
+        )
+        subparser.add_argument(
+            "archive", help="the archive, or the serialization directory, of a trained model"
+        )
+        subparser.add_argument("directory", help="where to write; new, or empty")
+        subparser.add_argument(
+            "--onnx", action="store_true", help="write model.onnx for ONNX Runtime as well"
+        )
+        subparser.set_defaults(func=lambda args: export(args.archive, args.directory, args.onnx))
+        return subparser
+
+
+def export(archive: str, directory: str, onnx: bool = False) -> None:
+    """
+    Writes a directory for `from_pretrained`: config.json, with the names of the labels,
+    model.safetensors, the tokenizer's files, README.md, and with `onnx` model.onnx. Neither the
+    archive's model nor its reader is built: what its configuration asks for is not run.
+
+    # Raises
+
+    `ConfigurationError` when `directory` has something in it, or when the archive is not of one of
+    our models.
+    """
+    if onnx:
+        check_onnx()
+    if os.path.exists(directory) and (not os.path.isdir(directory) or os.listdir(directory)):
+        raise ConfigurationError(f"{directory} is there already; name a new or empty directory.")
+    archived = _find(archive)
+    weights = archived.read_weights()
+    head = _build_head(archived)
+    beside = _load_weights(archived, head, weights)
+    tokenizer = _load_tokenizer(archived, head.config)
+    settings = json.loads((archived.root / "config.json").read_text(encoding="utf-8"))
+    metrics = _find_metrics(archived)
+    if head.can_generate():
+        head.generation_config = GenerationConfig(
+            bos_token_id=tokenizer.cls_token_id,
+            eos_token_id=tokenizer.sep_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    tokenizer.save_pretrained(directory)
+    head.save_pretrained(directory)
+    card = model_card(head, settings["model"]["type"], metrics, beside, onnx)
+    Path(directory, "README.md").write_text(card, encoding="utf-8")
+    if onnx:
+        write_onnx(head, os.path.join(directory, "model.onnx"))
+    logger.info("%s: %s with its tokenizer is in %s", archive, type(head).__name__, directory)
+
+
+def _find(archive: str) -> ArchivedBert:
+    archived = find_archived_bert(str(cached_path(archive)))
+    if archived is None:
+        raise ConfigurationError(
+            f"{archive} has no vocabulary/.bert; it is not of a model of bert_classification."
+        )
+    return archived._replace(name=archive)
+
+
+def _build_head(archived: ArchivedBert) -> BertPreTrainedModel:
+    """The model of transformers that ours was made of, with weights to be replaced."""
+    config = BertConfig.from_pretrained(archived.configuration)
+    head_class = getattr(modeling_bert, (config.architectures or [""])[0], None)
+    if not (isinstance(head_class, type) and issubclass(head_class, BertPreTrainedModel)):
+        raise ConfigurationError(f"{archived.name} names no head of BERT: {config.architectures}.")
+    return head_class(config).eval()
+
+
+def _load_tokenizer(archived: ArchivedBert, config: BertConfig) -> PreTrainedTokenizerFast:
+    tokenizer = AutoTokenizer.from_pretrained(archived.tokenizer, trust_remote_code=False)
+    # Without this a text may get more pieces than the model has positions.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    return tokenizer
+
+
+def _load_weights(archived: ArchivedBert, head: BertPreTrainedModel, weights: State) -> State:
+    """Fills the head; what is in the archive beside its weights is returned."""
+    if head.base_model is head:
+        # A model without a head is the encoder itself, whose weights have no prefix.
+        weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
+        if "pooler.dense.weight" not in weights:
+            head.pooler = None
+    result = head.load_state_dict(weights, strict=False)
+    if result.missing_keys:
+        raise ConfigurationError(
+            f"{archived.name} lacks {len(result.missing_keys)} weights of {type(head).__name__}, "
+            f"such as {result.missing_keys[0]}."
+        )
+    return {key: weights[key] for key in result.unexpected_keys}
+
+
+def _find_metrics(archived: ArchivedBert) -> Optional[dict[str, Any]]:
+    """The metrics of the training, where the archive still lies in its directory."""
+    name = Path(archived.name)
+    directory = name if name.is_dir() else name.parent
+    metrics, config = directory / "metrics.json", directory / "config.json"
+    if not metrics.is_file() or not config.is_file():
+        return None
+    if config.read_bytes() != (archived.root / "config.json").read_bytes():
+        return None
+    return json.loads(metrics.read_text(encoding="utf-8"))

@@ -1,0 +1,1 @@
+"""From files to records, word pieces, fields and batches."""

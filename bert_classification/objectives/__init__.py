@@ -1,0 +1,1 @@
+"""What masked LM, pre-training and next sentence prediction share."""

@@ -1,0 +1,1 @@
+"""What training has beside AllenNLP's trainer, and metrics of several tasks."""
