@@ -11,8 +11,7 @@ from allennlp.interpret.saliency_interpreters import SaliencyInterpreter
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
-from tests.test_package import TASKS
+from tests.support import FIXTURES, ROOT, TASKS, allennlp, assert_close, read_json_lines
 
 RECORDS: dict[str, dict[str, Any]] = {
     "causal_lm": {"text": "The river", "max_new_tokens": 3},
@@ -59,21 +58,6 @@ def test_a_batch_gives_what_its_records_give_alone(task, archive_of) -> None:
     together = predictor.predict_batch_json(records)
     for record, output in zip(records, together, strict=True):
         assert_close(output, predictor.predict_json(record))
-
-
-def assert_close(value: Any, expected: Any, tolerance: float = 1e-4) -> None:
-    """Equal, numbers in any depth to the tolerance."""
-    if isinstance(expected, dict):
-        assert value.keys() == expected.keys()
-        value, expected = list(value.values()), list(expected.values())
-    if isinstance(expected, list):
-        assert len(value) == len(expected)
-        for pair in zip(value, expected):
-            assert_close(*pair, tolerance)
-    else:
-        assert value == (
-            pytest.approx(expected, abs=tolerance) if isinstance(expected, float) else expected
-        )
 
 
 @pytest.mark.parametrize("task", TASKS)

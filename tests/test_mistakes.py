@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, BertModel
 from bert_classification import BertForClassification, BertForClassificationReader
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.token_indexer import PretrainedBertIndexer
-from tests.conftest import BERT, ROOT, allennlp, write_lines
+from tests.support import BERT, ROOT, allennlp, write_lines
 
 CONFIG = "training_config/classification.jsonnet"
 SECTION = (ROOT / "README.md").read_text().split("## When it does not work\n")[1].split("\n## ")[0]

@@ -13,10 +13,7 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 import bert_classification
-from tests.conftest import ROOT
-
-PACKAGE = ROOT / "bert_classification"
-TASKS = sorted(path.parent.name for path in PACKAGE.glob("*/dataset_reader.py"))
+from tests.support import ROOT, TASKS
 
 
 def test_there_are_tasks() -> None:

@@ -10,7 +10,7 @@ from allennlp.common.checks import ConfigurationError
 from bert_classification.archives.archived_bert import find_archived_bert
 from bert_classification.bert.config import read_config
 from bert_classification.bert.word_pieces import WordPieceTokenizer
-from tests.conftest import BERT
+from tests.support import BERT
 
 
 def archive_with(path: Path, members: list[tarfile.TarInfo], content: bytes = b"{}") -> str:

@@ -18,7 +18,7 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.archives import extraction, opening
-from tests.conftest import FIXTURES, allennlp, read_json_lines
+from tests.support import FIXTURES, allennlp, read_json_lines
 
 RECORDS = FIXTURES / "classification" / "predict.jsonl"
 DEV = FIXTURES / "classification" / "dev.jsonl"

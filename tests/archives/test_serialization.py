@@ -15,9 +15,8 @@ from fastapi.testclient import TestClient
 from transformers import PreTrainedModel
 
 from bert_classification.serving.app import make_app
-from tests.conftest import BERT, FIXTURES, ROOT, allennlp, read_json_lines
+from tests.support import BERT, FIXTURES, ROOT, TASKS, allennlp, read_json_lines
 
-TASKS = sorted(path.stem for path in (ROOT / "training_config").glob("*.jsonnet"))
 RECORD = {"text": "The soup was cold.", "text_pair": "How was it?"}
 
 

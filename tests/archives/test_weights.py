@@ -9,7 +9,7 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.archives.weights import read_weights, write_safetensors
-from tests.conftest import FIXTURES, allennlp, read_json_lines
+from tests.support import FIXTURES, allennlp, read_json_lines
 
 
 def test_tied_weights_are_written_once_and_read_under_both_names(tmp_path) -> None:

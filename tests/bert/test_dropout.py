@@ -8,7 +8,7 @@ from transformers import BertForSequenceClassification
 from bert_classification.bert.dropout import Dropout, dropout_mask, set_dropout
 from bert_classification.bert.dropout_attention import DropoutAttention
 from bert_classification.bert.pretrained import load_pretrained
-from tests.conftest import BERT
+from tests.support import BERT
 
 GROUPS = [(2, 1), (1, 3), (3, 4)]
 PIECES = 17

@@ -11,7 +11,7 @@ from transformers.utils import logging
 from bert_classification.bert.encoder import Encoded, TextInput, encode, encode_field
 from bert_classification.bert.packing import round_up, use_packed_attention
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
-from tests.conftest import BERT
+from tests.support import BERT, random_batch
 
 LENGTHS = {
     "one": [7],
@@ -27,14 +27,6 @@ def bert() -> BertModel:
     bert = BertModel.from_pretrained(BERT).eval()
     use_packed_attention(bert)
     return bert
-
-
-def random_batch(lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(7)
-    mask = torch.arange(max(lengths)).expand(len(lengths), -1) < torch.tensor(lengths).unsqueeze(1)
-    ids = torch.randint(5, 500, mask.shape, generator=generator) * mask
-    types = torch.randint(0, 2, mask.shape, generator=generator) * mask
-    return ids, types, mask
 
 
 def padded(bert: BertModel, ids, types, mask) -> Encoded:

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer, BertForSequenceClassification, BertForTo
 from bert_classification import BertForClassification
 from bert_classification import BertForTokenClassification as OurTokenClassification
 from bert_classification.bert.labels import label_permutation, label_settings
-from tests.conftest import BERT
+from tests.support import BERT
 
 LABELS = ["positive", "neutral", "negative"]
 TENSORS = {

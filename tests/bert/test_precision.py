@@ -13,8 +13,7 @@ from transformers import BertModel
 from bert_classification.bert.encoder import encode
 from bert_classification.bert.packing import use_packed_attention
 from bert_classification.bert.precision import run_side_by_side, set_precision
-from tests.conftest import BERT
-from tests.test_encoder import random_batch
+from tests.support import BERT, random_batch
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 
 from bert_classification import BertBasicTokenizer
 from bert_classification.bert.word_pieces import WordPieceTokenizer
-from tests.conftest import BERT
+from tests.support import BERT
 
 TEXTS = ["The soup was cold.", "Café Zürich 🎂!", "", "a" * 150, "won't  stop\u200b"]
 

@@ -14,8 +14,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.conftest import ROOT
-from tests.test_package import TASKS
+from tests.support import ROOT, TASKS
 
 TOKEN = "open sesame"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"

@@ -31,7 +31,7 @@ from bert_classification import (
 from bert_classification.bert.encoder import encode_field
 from bert_classification.causal_lm.predictor import join_pieces
 from bert_classification.training.perplexity import CorpusPerplexity
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "causal_lm"
 TOKENIZER = AutoTokenizer.from_pretrained(BERT)

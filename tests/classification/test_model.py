@@ -20,7 +20,7 @@ from bert_classification import (
     PretrainedBertIndexer,
 )
 from bert_classification.classification.objectives import make_objective
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 TRAIN = str(FIXTURES / "classification" / "train.jsonl")
 

@@ -17,8 +17,7 @@ from onnxruntime.quantization import quantize_dynamic
 from transformers import AutoTokenizer, pipeline
 
 from bert_classification.commands import onnx as onnx_file
-from tests.conftest import FIXTURES, ROOT, allennlp, read_json_lines
-from tests.test_package import TASKS
+from tests.support import FIXTURES, ROOT, TASKS, allennlp, read_json_lines
 
 # Texts that a tokenizer with other settings would split otherwise.
 ODD = ["Café Łódź 😀 COST 3.50€", "a\u0301 [MASK] unaffable", "\u4f60\u597d, world"]

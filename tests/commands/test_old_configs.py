@@ -10,9 +10,9 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.commands.old_configs import check_style
-from tests.conftest import ROOT, allennlp
+from tests.support import ROOT, allennlp
 
-OLD = ROOT / "tests" / "old_config.jsonnet"
+OLD = Path(__file__).with_name("old_config.jsonnet")
 ADVICE = re.compile(r"^- `([\w.]+)`: .*?(?:(take it out)|write (\{.*\}))$", re.MULTILINE)
 
 

@@ -1,6 +1,6 @@
 import json
 
-from tests.conftest import FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import FIXTURES, allennlp, read_json_lines, write_lines
 
 LINES = [
     {"id": 7, "text": "Lovely food", "label": "positive", "note": {"a": [1]}},

@@ -10,7 +10,7 @@ from allennlp.data.fields import ListField, TextField
 
 from bert_classification import PretrainedBertIndexer
 from bert_classification.data.text_field import WordPieceField, num_word_pieces
-from tests.conftest import BERT, FIXTURES, allennlp
+from tests.support import BERT, FIXTURES, allennlp
 
 
 def text(length: int) -> WordPieceField:

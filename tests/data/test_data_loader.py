@@ -9,7 +9,7 @@ from allennlp.data import DataLoader, Vocabulary
 
 from bert_classification import BertForMaskedLMReader, PretrainedBertIndexer
 from bert_classification.data.data_loader import OrderedDataLoader
-from tests.conftest import BERT, FIXTURES
+from tests.support import BERT, FIXTURES
 
 TEXT = str(FIXTURES / "masked_lm" / "train.txt")
 

@@ -14,7 +14,7 @@ from transformers import BertForPreTraining as PlainHeads
 
 from bert_classification import BertForPreTraining
 from bert_classification.data.from_scratch import BertFromScratch
-from tests.conftest import FIXTURES, allennlp
+from tests.support import FIXTURES, allennlp
 
 TEXT = str(FIXTURES / "pretraining" / "train.txt")
 CONFIG = {

@@ -9,8 +9,8 @@ from allennlp.data.tokenizers import WhitespaceTokenizer
 from transformers import AutoTokenizer
 
 from bert_classification import PretrainedBertIndexer
-from tests.conftest import BERT, FIXTURES, allennlp
-from tests.test_records import read_records
+from bert_classification.data.records import read_records
+from tests.support import BERT, FIXTURES, allennlp
 
 VOCAB = Vocabulary()
 

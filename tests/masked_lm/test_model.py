@@ -28,7 +28,7 @@ from bert_classification import (
 )
 from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.objectives.mask_filling import fill_in
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "masked_lm"
 TRAIN = str(DATA / "train.txt")

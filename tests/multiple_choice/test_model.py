@@ -20,7 +20,7 @@ from bert_classification import (
     PretrainedBertIndexer,
 )
 from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "multiple_choice"
 CONFIG = "training_config/multiple_choice.jsonnet"

@@ -25,7 +25,7 @@ from bert_classification import (
 )
 from bert_classification.next_sentence_prediction.model import area_under_curve
 from bert_classification.next_sentence_prediction.pairs import read_pairs
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "next_sentence_prediction"
 CONFIG = "training_config/next_sentence_prediction.jsonnet"

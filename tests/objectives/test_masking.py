@@ -10,7 +10,7 @@ from torch import Tensor
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.objectives.masking import Masked, Masking
-from tests.conftest import BERT
+from tests.support import BERT
 
 PIECES = WordPieceTokenizer(BERT)
 

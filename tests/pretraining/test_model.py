@@ -27,7 +27,7 @@ from bert_classification import (
 )
 from bert_classification.data.documents import in_blocks, read_documents
 from bert_classification.data.label_field import IGNORE_INDEX
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "pretraining"
 CONFIG = "training_config/pretraining.jsonnet"

@@ -27,7 +27,7 @@ from bert_classification import (
 from bert_classification.data.windows import max_context, window_spans
 from bert_classification.question_answering.spans import best_spans, context_windows
 from bert_classification.question_answering.squad_scores import SquadScores, best_threshold
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "question_answering"
 TRAIN = str(DATA / "train.json")

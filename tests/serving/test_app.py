@@ -27,7 +27,7 @@ from bert_classification.serving.description import describe, render
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
-from tests.conftest import FIXTURES, read_json_lines
+from tests.support import FIXTURES, read_json_lines
 
 TOKEN = "a long secret"
 # A second or two of the tiny BERT's time.

@@ -20,7 +20,7 @@ from bert_classification import (
 )
 from bert_classification.data.records import RecordError
 from bert_classification.serving.saliency import can_tell_importance, word_importance
-from tests.conftest import BERT
+from tests.support import BERT
 
 
 @pytest.fixture(scope="module")

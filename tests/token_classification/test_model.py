@@ -30,10 +30,11 @@ from bert_classification.token_classification.conll import read_columns, to_colu
 from bert_classification.token_classification.entities import find_entities
 from bert_classification.token_classification.span_f1 import SpanF1
 from bert_classification.token_classification.tag_schemes import from_iob2, to_iob2
-from tests.conftest import BERT, FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "token_classification"
-TRAIN, LONG = str(DATA / "train.conll"), str(DATA / "long.conll")
+TRAIN = str(DATA / "train.conll")
+LONG = str(DATA / "long.conll")
 TAGS = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG", "I-ORG"]
 SENTENCES = [
     (["Björn", "Berg", "lives", "in", "Oslo", "😀"], ["B-PER", "I-PER", "O", "O", "B-LOC", "O"]),

@@ -7,8 +7,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.training.bfloat16_trainer import BFloat16Trainer
-from tests.conftest import allennlp
-from tests.test_package import TASKS
+from tests.support import TASKS, allennlp
 
 
 def trained(task, directory, **trainer) -> dict:

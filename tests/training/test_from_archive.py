@@ -8,7 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import ROOT, allennlp, write_lines
+from tests.support import ROOT, allennlp, write_lines
 
 
 def fine_tune(task: str, archive: Path, directory: Path, **others: object) -> Path:
