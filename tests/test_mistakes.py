@@ -67,7 +67,7 @@ class Newcomer:
     def checkpoint(self) -> Path:
         return Path(shutil.copytree(BERT, self.directory / "bert"))
 
-    def edited(self, file: str, old: str, new: str) -> str:
+    def edit(self, file: str, old: str, new: str) -> str:
         """A copy of the tiny BERT with another text in one of its files."""
         path = self.checkpoint() / file
         assert old in path.read_text(encoding="utf-8")
@@ -155,7 +155,7 @@ def a_cased_vocabulary_with_lowercasing(new: Newcomer) -> None:
 @mistake("the tokenizer keeps capitals, but")
 def an_uncased_vocabulary_without_lowercasing(new: Newcomer) -> None:
     edit = ("tokenizer_config.json", '"do_lower_case": true', '"do_lower_case": false')
-    WordPieceTokenizer(new.edited(*edit))
+    WordPieceTokenizer(new.edit(*edit))
 
 
 @mistake("The tokenizer and the weights are of different checkpoints")

@@ -31,7 +31,7 @@ def test_outputs_are_in_order_and_texts_of_like_lengths_run_together(
     predictor, monkeypatch
 ) -> None:
     batches = packed_batches(monkeypatch)
-    records = [{"id": at, "text": "the " * length} for at, length in enumerate(LENGTHS)]
+    records = [{"id": index, "text": "the " * length} for index, length in enumerate(LENGTHS)]
     records.insert(4, {"id": "bad"})
     outputs = predictor.predict_batch_json(records)
     # [CLS] and [SEP] count.
@@ -62,9 +62,9 @@ def test_nothing_to_predict(predictor) -> None:
 @pytest.mark.parametrize("budget", [1, 50, 10**6])
 def test_batches_hold_each_text_once_within_the_budget(budget) -> None:
     batches = token_batches(LENGTHS, budget)
-    assert sorted(number for batch in batches for number in batch) == list(range(len(LENGTHS)))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(LENGTHS)))
     for batch in batches:
-        assert len(batch) == 1 or len(batch) * max(LENGTHS[number] for number in batch) <= budget
+        assert len(batch) == 1 or len(batch) * max(LENGTHS[index] for index in batch) <= budget
 
 
 def test_a_budget_below_one_piece(archive_of) -> None:

@@ -204,7 +204,7 @@ class TestMembers:
 
     def test_too_many(self, unpacked, monkeypatch) -> None:
         monkeypatch.setattr(extraction, "MAX_MEMBERS", 20)
-        members = (member(f"empty{number}") for number in range(20))
+        members = (member(f"empty{index}") for index in range(20))
         assert "more than 20 members" in refusal(pack(unpacked, *members))
 
     def test_harmless_further_members_and_dots(self, unpacked) -> None:

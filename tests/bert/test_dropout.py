@@ -11,12 +11,12 @@ from bert_classification.bert.pretrained import load_pretrained
 from tests.support import BERT
 
 GROUPS = [(2, 1), (1, 3), (3, 4)]
-PIECES = 17
+LENGTH = 17
 
 
 def states(requires_grad: bool = False) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
-    shape = (PIECES, 2, 5)
+    shape = (LENGTH, 2, 5)
     return [
         torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_(requires_grad)
         for _ in range(3)
@@ -77,7 +77,7 @@ def test_attention_without_a_dropped_weight_is_that_of_torch() -> None:
             theirs = scaled_dot_product_attention(q, k, v, scale=1.0)
             assert torch.allclose(ours[text].transpose(0, 1), theirs, atol=1e-7)
             start = text.stop
-    assert start == PIECES
+    assert start == LENGTH
 
 
 def test_gradients_of_attention_are_those_of_its_numbers() -> None:
@@ -90,7 +90,7 @@ def test_gradients_of_attention_are_those_of_its_numbers() -> None:
 
 def test_attention_drops_weights_and_keeps_the_mean() -> None:
     query, key, _ = states()
-    value = torch.ones(PIECES, 2, 5, dtype=torch.float64)
+    value = torch.ones(LENGTH, 2, 5, dtype=torch.float64)
     torch.manual_seed(2)
     runs = torch.stack(
         [DropoutAttention.apply(query, key, value, GROUPS, 0.25) for _ in range(2000)]

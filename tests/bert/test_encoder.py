@@ -29,7 +29,7 @@ def bert() -> BertModel:
     return bert
 
 
-def padded(bert: BertModel, ids, types, mask) -> Encoded:
+def encode_padded(bert: BertModel, ids, types, mask) -> Encoded:
     bert.set_attn_implementation("eager")
     output = bert(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
     if not bert.training:  # Where it is, a recomputed layer asks for the attention again.
@@ -40,7 +40,7 @@ def padded(bert: BertModel, ids, types, mask) -> Encoded:
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
 def test_equals_the_padded_path(bert, lengths) -> None:
     ids, types, mask = random_batch(lengths)
-    theirs = padded(bert, ids, types, mask)
+    theirs = encode_padded(bert, ids, types, mask)
     ours = encode(bert, ids, types, mask)
     assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
     full = mask.any(-1)
@@ -52,7 +52,7 @@ def test_equals_the_padded_path(bert, lengths) -> None:
 def test_prediction_equals_the_padded_path(bert, lengths) -> None:
     ids, types, mask = random_batch(lengths)
     with torch.inference_mode():
-        theirs, ours = padded(bert, ids, types, mask), encode(bert, ids, types, mask)
+        theirs, ours = encode_padded(bert, ids, types, mask), encode(bert, ids, types, mask)
     assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
     assert torch.allclose(ours.pooled[mask.any(-1)], theirs.pooled[mask.any(-1)], atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_512_pieces_beside_3() -> None:
     bert = BertModel(config).eval()
     use_packed_attention(bert)
     ids, types, mask = random_batch([512, 3])
-    theirs, ours = padded(bert, ids, types, mask), encode(bert, ids, types, mask)
+    theirs, ours = encode_padded(bert, ids, types, mask), encode(bert, ids, types, mask)
     assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
     assert torch.allclose(ours.pooled, theirs.pooled, atol=1e-5)
 
@@ -83,7 +83,7 @@ def test_pairs_texts_without_pieces_and_numbers_of_choices_that_vary(bert) -> No
     # Two questions with three choices and one; the text of a choice may be nothing but [CLS].
     ids, types, mask = random_batch([8, 1, 20, 12, 0, 0])
     types = (torch.arange(20) > 5) & mask
-    theirs = padded(bert, ids, types.long(), mask)
+    theirs = encode_padded(bert, ids, types.long(), mask)
     ours = encode(bert, *(tensor.view(2, 3, -1) for tensor in (ids, types.long(), mask)))
     assert ours.pooled.shape == (2, 3, 32)
     assert torch.allclose(ours.pooled.flatten(0, 1)[:4], theirs.pooled[:4], atol=1e-5)
@@ -99,7 +99,7 @@ def test_gradients_equal_the_padded_path(bert, lengths, checkpointing) -> None:
             if isinstance(module, torch.nn.Dropout):
                 module.p = 0.0
     gradients = []
-    for run in (encode, padded):
+    for run in (encode, encode_padded):
         bert.zero_grad()
         output = run(bert, ids, types, mask)
         (output.hidden_states[mask].square().sum() + output.pooled.sum()).backward()

@@ -59,8 +59,8 @@ def save_as_bin(head: Any, directory: Path) -> None:
 
 def save_as_bin_in_parts(head: Any, directory: Path) -> None:
     weight_map = {}
-    for number, name in enumerate(head.state_dict()):
-        weight_map[name] = f"pytorch_model-{number % 2 + 1:05d}-of-00002.bin"
+    for index, name in enumerate(head.state_dict()):
+        weight_map[name] = f"pytorch_model-{index % 2 + 1:05d}-of-00002.bin"
     for file in set(weight_map.values()):
         part = {name: head.state_dict()[name] for name in weight_map if weight_map[name] == file}
         torch.save(part, directory / file)
@@ -152,13 +152,13 @@ def test_another_problem_type_names_both(tmp_path) -> None:
     assert classifier(tmp_path, LABELS, problem_type=kind).objective.names == LABELS
 
 
-@pytest.mark.parametrize("number", [2, 3])
-def test_the_head_of_another_task_is_not_taken(tmp_path, caplog, number) -> None:
-    head = fine_tuned(tmp_path, BertForTokenClassification, LABELS[:number])
+@pytest.mark.parametrize("num_labels", [2, 3])
+def test_the_head_of_another_task_is_not_taken(tmp_path, caplog, num_labels) -> None:
+    head = fine_tuned(tmp_path, BertForTokenClassification, LABELS[:num_labels])
     with caplog.at_level("INFO"):
         model = classifier(tmp_path, LABELS)
     assert "fresh" in caplog.text
-    assert not torch.equal(model.classifier.weight[:number], head.classifier.weight)
+    assert not torch.equal(model.classifier.weight[:num_labels], head.classifier.weight)
 
 
 def test_weights_that_contradict_their_config(tmp_path) -> None:

@@ -86,7 +86,7 @@ def test_side_by_side_each_thread_computes_alone() -> None:
 
 
 def test_int8_in_several_batches_gives_what_it_gives_in_one(archive_of) -> None:
-    records = [{"id": at, "text": "the house " * (at % 20)} for at in range(60)]
+    records = [{"id": index, "text": "the house " * (index % 20)} for index in range(60)]
     few, many = (
         Predictor.from_path(archive_of("classification"), precision="int8", token_budget=budget)
         for budget in (100_000, 100)

@@ -140,7 +140,7 @@ def shown(page: Page, task: str, answer: dict[str, Any]) -> bool:
     slots = [fill[0]["token"].removeprefix("##") for fill in answer["fills"]]
     tokens = [each["token"] for fill in answer["fills"] for each in fill]
     return names[: len(tokens)] == tokens and page.texts("mark.slot") == [
-        f"{token}{number}" for number, token in enumerate(slots, 1)
+        f"{token}{index}" for index, token in enumerate(slots, 1)
     ]
 
 
@@ -204,7 +204,7 @@ class TestEveryTask:
 def test_another_answer_is_shown_in_its_place(page) -> None:
     answers = [each["answer"] for each in page.answer()["n_best"]]
     # To have none may be the second best.
-    other = next(place for place, answer in enumerate(answers) if place and answer)
+    other = next(index for index, answer in enumerate(answers) if index and answer)
     page(".bars button")[other].send_keys(Keys.ENTER)
     assert page.texts("mark.answer") == [answers[other]]
     context = page("#field-context")[0].get_property("value")

@@ -35,7 +35,8 @@ from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
 
 DATA = FIXTURES / "causal_lm"
 TOKENIZER = AutoTokenizer.from_pretrained(BERT)
-CLS, SEP = TOKENIZER.cls_token_id, TOKENIZER.sep_token_id
+CLS = TOKENIZER.cls_token_id
+SEP = TOKENIZER.sep_token_id
 TEXTS = ["The soup was cold.", "Short", "The ferry left the island at seven, an hour late. 🙂"]
 SETTINGS: dict[str, dict[str, Any]] = {
     "greedy": {"max_new_tokens": 12},
@@ -263,8 +264,8 @@ class TestMetrics:
         losses = [model(**tensors([instance])) for instance in instances]
         total = -sum(output["logprob"].item() for output in losses)
         model.get_metrics(reset=True)
-        for at in range(0, len(instances), batch_size):
-            model(**tensors(instances[at : at + batch_size]))
+        for start in range(0, len(instances), batch_size):
+            model(**tensors(instances[start : start + batch_size]))
         metrics = model.get_metrics(reset=True)
 
         predicted = sum(len(instance["tokens"].ids) - 1 for instance in instances)
@@ -314,7 +315,7 @@ class TestReader:
         made = read_blocks(tmp_path / "a.raw", text, block_size=8)
         assert all(ids[0] == CLS and ids.count(CLS) == 1 for ids in made)
         assert all(len(ids) == 8 for ids in made[:-1]) and 2 <= len(made[-1]) <= 8
-        pieces = [number for ids in made for number in ids[1:]]
+        pieces = [piece for ids in made for piece in ids[1:]]
         first, second = "One cold soup. Two boats!", "Three oaks and a lake."
         assert pieces == TOKENIZER(first)["input_ids"][1:] + TOKENIZER(second)["input_ids"][1:]
         assert not any(pair == (SEP, SEP) for pair in pairwise(pieces))

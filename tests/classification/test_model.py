@@ -76,7 +76,8 @@ class TestParity:
         assert torch.allclose(ours["loss"], expected.loss, atol=1e-5)
 
 
-MULTI, NUMBER = "multi_label_classification", "regression"
+MULTI = "multi_label_classification"
+NUMBER = "regression"
 
 
 def make_reader(**settings) -> BertForClassificationReader:

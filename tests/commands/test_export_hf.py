@@ -24,7 +24,7 @@ ODD = ["Café Łódź 😀 COST 3.50€", "a\u0301 [MASK] unaffable", "\u4f60\u5
 
 
 @pytest.fixture(scope="module")
-def exported(archive_of, tmp_path_factory) -> Callable[[str], Path]:
+def export(archive_of, tmp_path_factory) -> Callable[[str], Path]:
     """The directory that `allennlp export-hf` makes of a task's archive; each is made once."""
     directories: dict[str, Path] = {}
 
@@ -60,7 +60,7 @@ def tensors_of(predictor: Predictor, records: list[dict[str, Any]]) -> dict[str,
     return batch.as_tensor_dict()
 
 
-def opened(directory: Path) -> tuple[Any, Any]:
+def open_exported(directory: Path) -> tuple[Any, Any]:
     """The plain class of transformers, which finds all weights and no other, and the tokenizer."""
     name = json.loads((directory / "config.json").read_text())["architectures"][0]
     head_class = getattr(transformers, name)
@@ -71,7 +71,7 @@ def opened(directory: Path) -> tuple[Any, Any]:
 
 @torch.no_grad()
 def run(directory: Path, *texts: Any) -> dict[str, torch.Tensor]:
-    head, tokenizer = opened(directory)
+    head, tokenizer = open_exported(directory)
     return head(**tokenizer(*texts, return_tensors="pt", padding=True))
 
 
@@ -80,9 +80,9 @@ def close(values: Any) -> Any:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_opens_with_the_plain_class_and_the_same_tokenizer(task, exported, predictor_of) -> None:
+def test_opens_with_the_plain_class_and_the_same_tokenizer(task, export, predictor_of) -> None:
     predictor = predictor_of(task)
-    head, tokenizer = opened(exported(task))
+    head, tokenizer = open_exported(export(task))
     theirs = dict(head.state_dict())
     for name, weight in predictor._model.state_dict().items():
         if name in theirs:
@@ -94,8 +94,8 @@ def test_opens_with_the_plain_class_and_the_same_tokenizer(task, exported, predi
 
 
 class TestTransformersPredictsTheSame:
-    def test_classification(self, exported, predictor_of) -> None:
-        directory, predictor = exported("classification"), predictor_of("classification")
+    def test_classification(self, export, predictor_of) -> None:
+        directory, predictor = export("classification"), predictor_of("classification")
         classify = pipeline("text-classification", str(directory), top_k=None)
         names = predictor._model.objective.names
         for record in [*records_of("classification"), {"text": "Lovely!", "text_pair": "Oh?"}]:
@@ -103,25 +103,25 @@ class TestTransformersPredictsTheSame:
             theirs = {row["label"]: row["score"] for row in classify(texts)}
             assert theirs == close(dict(zip(names, predictor.predict_json(record)["probs"])))
 
-    def test_next_sentence_prediction(self, exported, predictor_of) -> None:
-        directory = exported("next_sentence_prediction")
-        head, _ = opened(directory)
+    def test_next_sentence_prediction(self, export, predictor_of) -> None:
+        directory = export("next_sentence_prediction")
+        head, _ = open_exported(directory)
         assert head.config.id2label == {0: "is_next", 1: "not_next"}
         predictor = predictor_of("next_sentence_prediction")
         for record in records_of("next_sentence_prediction")[:3]:
             logits = run(directory, record["text"], record["text_pair"])["logits"]
             assert predictor.predict_json(record)["probs"] == close(logits.softmax(-1)[0].tolist())
 
-    def test_masked_lm(self, exported, predictor_of) -> None:
-        fill = pipeline("fill-mask", str(exported("masked_lm")))
+    def test_masked_lm(self, export, predictor_of) -> None:
+        fill = pipeline("fill-mask", str(export("masked_lm")))
         ours = predictor_of("masked_lm").predict_json({"text": "A [MASK] train.", "top_k": 4})
         theirs = fill("A [MASK] train.", top_k=4)
         assert [row["token_str"] for row in theirs] == [row["token"] for row in ours["fills"][0]]
         probs = [row["prob"] for row in ours["fills"][0]]
         assert [row["score"] for row in theirs] == close(probs)
 
-    def test_pretraining(self, exported, predictor_of) -> None:
-        directory, predictor = exported("pretraining"), predictor_of("pretraining")
+    def test_pretraining(self, export, predictor_of) -> None:
+        directory, predictor = export("pretraining"), predictor_of("pretraining")
         mask_id = predictor._dataset_reader.tokenizer.mask_id
         for record in records_of("pretraining")[:2]:
             theirs = run(directory, record["text"], record["text_pair"])
@@ -132,8 +132,8 @@ class TestTransformersPredictsTheSame:
             probs = theirs["prediction_logits"][masks].softmax(-1)
             assert len(probs) and torch.allclose(probs, ours["fill_probs"][0], atol=1e-4)
 
-    def test_causal_lm(self, exported, predictor_of, archive_of) -> None:
-        directory, text = exported("causal_lm"), "The ferry left the"
+    def test_causal_lm(self, export, predictor_of, archive_of) -> None:
+        directory, text = export("causal_lm"), "The ferry left the"
         generate = pipeline("text-generation", str(directory))
         settings = {"do_sample": False, "max_new_tokens": 5}
         (theirs,) = generate(
@@ -147,8 +147,8 @@ class TestTransformersPredictsTheSame:
         logprob = logprobs[:-1].gather(1, ids[1:, None]).sum().item()
         assert scoring.predict_json({"text": text})["logprob"] == close(logprob)
 
-    def test_multiple_choice(self, exported, predictor_of) -> None:
-        head, tokenizer = opened(exported("multiple_choice"))
+    def test_multiple_choice(self, export, predictor_of) -> None:
+        head, tokenizer = open_exported(export("multiple_choice"))
         record = records_of("multiple_choice")[0]
         choices = record["choices"]
         inputs = tokenizer([record["prompt"]] * 3, choices, return_tensors="pt", padding=True)
@@ -156,9 +156,9 @@ class TestTransformersPredictsTheSame:
         ours = predictor_of("multiple_choice").predict_json(record)
         assert ours["logits"] == close(logits[0].tolist())
 
-    def test_token_classification(self, exported, predictor_of) -> None:
+    def test_token_classification(self, export, predictor_of) -> None:
         directory, predictor = (
-            exported("token_classification"),
+            export("token_classification"),
             predictor_of("token_classification"),
         )
         find = pipeline("token-classification", str(directory), ignore_labels=[])
@@ -172,8 +172,8 @@ class TestTransformersPredictsTheSame:
         tags = predictor.predict_json({"text": text})["tags"]
         assert [pieces[int(start)]["entity"] for start in starts] == tags
 
-    def test_question_answering(self, exported, predictor_of) -> None:
-        directory, predictor = exported("question_answering"), predictor_of("question_answering")
+    def test_question_answering(self, export, predictor_of) -> None:
+        directory, predictor = export("question_answering"), predictor_of("question_answering")
         for record in records_of("question_answering")[:3]:
             theirs = run(directory, record["question"], record["context"])
             ours = predictor._model.eval()(**tensors_of(predictor, [record]))
@@ -190,15 +190,15 @@ ONNX = {
 
 
 @pytest.mark.parametrize("task", ONNX)
-@pytest.mark.parametrize("number", [1, 3])
-def test_onnx_runtime_predicts_the_same(task, number, exported, predictor_of) -> None:
-    records, predictor = records_of(task)[:number], predictor_of(task)
+@pytest.mark.parametrize("num_records", [1, 3])
+def test_onnx_runtime_predicts_the_same(task, num_records, export, predictor_of) -> None:
+    records, predictor = records_of(task)[:num_records], predictor_of(task)
     tensors = tensors_of(predictor, records)
     ours = predictor._model.eval()(**tensors)
     inputs = [tensors["tokens"]["bert"][key] for key in ("input_ids", "mask", "token_type_ids")]
     if inputs[0].dim() == 3 and task != "multiple_choice":
         inputs = [tensor.flatten(0, 1) for tensor in inputs]
-    session = onnxruntime.InferenceSession(exported(task) / "model.onnx")
+    session = onnxruntime.InferenceSession(export(task) / "model.onnx")
     names = [given.name for given in session.get_inputs()]
     given = {name: tensor.long().numpy() for name, tensor in zip(names, inputs)}
     theirs = dict(zip(ONNX[task], session.run(None, given)))
@@ -211,16 +211,16 @@ def test_onnx_runtime_predicts_the_same(task, number, exported, predictor_of) ->
         assert real.any() and values[real] == close(expected[real])
 
 
-def test_onnx_runtime_quantizes_the_file(exported, tmp_path) -> None:
+def test_onnx_runtime_quantizes_the_file(export, tmp_path) -> None:
     quantized = str(tmp_path / "int8.onnx")
-    quantize_dynamic(str(exported("classification") / "model.onnx"), quantized)
+    quantize_dynamic(str(export("classification") / "model.onnx"), quantized)
     assert onnxruntime.InferenceSession(quantized).get_outputs()[0].name == "logits"
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_the_exported_checkpoint_comes_back(task, exported, predictor_of, tmp_path) -> None:
+def test_the_exported_checkpoint_comes_back(task, export, predictor_of, tmp_path) -> None:
     """checkpoint -> archive -> exported checkpoint -> archive, with a learning rate of 0."""
-    bert = str(exported(task))
+    bert = str(export(task))
     overrides = {
         "dataset_reader.token_indexers.bert.pretrained_model": bert,
         "model.bert_model": bert,
@@ -248,8 +248,8 @@ def assert_same(values: Any, expected: Any) -> None:
 
 
 class TestCard:
-    def test_has_the_metrics_and_the_way_to_open(self, exported, archive_of) -> None:
-        card = (exported("classification") / "README.md").read_text(encoding="utf-8")
+    def test_has_the_metrics_and_the_way_to_open(self, export, archive_of) -> None:
+        card = (export("classification") / "README.md").read_text(encoding="utf-8")
         metrics = json.loads((archive_of("classification").parent / "metrics.json").read_text())
         assert f"| validation_loss | {metrics['validation_loss']:.6g} |" in card
         assert "license: unknown" in card and "bert_for_classification" in card

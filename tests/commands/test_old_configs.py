@@ -23,7 +23,7 @@ def vocabulary(archive_of, monkeypatch) -> Path:
     return directory
 
 
-def changed(config: dict[str, Any], message: str) -> dict[str, Any]:
+def change(config: dict[str, Any], message: str) -> dict[str, Any]:
     """The config with every change that the message asks for, and no other."""
     advice = ADVICE.findall(message)
     assert len(advice) == message.count("\n- ")
@@ -53,7 +53,7 @@ def test_the_advice_makes_it_train(vocabulary, tmp_path) -> None:
     for command, *outputs in (("find-lr", "-s", tmp_path), ("build-vocab", tmp_path / "v.tar.gz")):
         with pytest.raises(ConfigurationError, match="AllenNLP 0.9"):
             allennlp(command, OLD, *outputs)
-    config = changed(Params.from_file(str(OLD)).as_dict(), str(caught.value))
+    config = change(Params.from_file(str(OLD)).as_dict(), str(caught.value))
     (tmp_path / "today.json").write_text(json.dumps(config))
     allennlp("train", tmp_path / "today.json", "-s", tmp_path / "trained")
     assert "best_validation_accuracy" in json.loads((tmp_path / "trained/metrics.json").read_text())

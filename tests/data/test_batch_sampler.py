@@ -17,7 +17,7 @@ def text(length: int) -> WordPieceField:
     return WordPieceField(numpy.ones(length, numpy.int32), length, "bert", pad_id=0)
 
 
-INSTANCES = [Instance({"tokens": text(3 + number % 20)}) for number in range(100)]
+INSTANCES = [Instance({"tokens": text(3 + index % 20)}) for index in range(100)]
 
 
 def sampler(**options) -> BatchSampler:
@@ -26,8 +26,8 @@ def sampler(**options) -> BatchSampler:
 
 def test_each_instance_once_within_the_budget() -> None:
     batches = list(sampler(token_budget=60).get_batch_indices(INSTANCES))
-    assert sorted(number for batch in batches for number in batch) == list(range(100))
-    sizes = [[len(INSTANCES[number]["tokens"]) for number in batch] for batch in batches]
+    assert sorted(index for batch in batches for index in batch) == list(range(100))
+    sizes = [[len(INSTANCES[index]["tokens"]) for index in batch] for batch in batches]
     assert all(len(lengths) * max(lengths) <= 60 for lengths in sizes)
     assert len(batches) == sampler(token_budget=60).get_num_batches(INSTANCES)
 
@@ -45,7 +45,7 @@ def test_shuffling_follows_the_seed_and_differs_by_epoch() -> None:
 
 def test_in_order_of_length_without_shuffling() -> None:
     batches = sampler(token_budget=60, shuffle=False).get_batch_indices(INSTANCES)
-    lengths = [num_word_pieces(INSTANCES[number]) for batch in batches for number in batch]
+    lengths = [num_word_pieces(INSTANCES[index]) for batch in batches for index in batch]
     assert lengths == sorted(lengths)
 
 

@@ -31,7 +31,7 @@ def test_a_file_of_blank_lines_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("documents", [1, 2, 3, 4, 5, 6, 7])
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_blocks_hold_all_documents_and_never_one_alone(documents: int, length: int) -> None:
-    corpus = [[(at, "text")] * length for at in range(documents)]
+    corpus = [[(index, "text")] * length for index in range(documents)]
     blocks = list(in_blocks(iter(corpus), sentences=4))
     assert [document for block in blocks for document in block] == corpus
     assert all(len(block) > 1 for block in blocks) == (documents > 1)
@@ -40,6 +40,6 @@ def test_blocks_hold_all_documents_and_never_one_alone(documents: int, length: i
 
 def test_blocks_do_not_read_far_ahead() -> None:
     read = []
-    documents = (read.append(at) or [(at, "text")] for at in range(100))
+    documents = (read.append(index) or [(index, "text")] for index in range(100))
     next(in_blocks(documents, sentences=2))
     assert len(read) == 4

@@ -37,8 +37,8 @@ def bytes_of(directory: Path) -> dict[str, bytes]:
 
 def test_it_is_the_same_each_time_and_the_seed_decides(tmp_path: Path) -> None:
     drawn = torch.get_rng_state()
-    for number in range(3):
-        from_scratch(limit_alphabet=30).make(str(tmp_path / str(number)))
+    for index in range(3):
+        from_scratch(limit_alphabet=30).make(str(tmp_path / str(index)))
     from_scratch(limit_alphabet=30, seed=1).make(str(tmp_path / "other"))
     assert torch.get_rng_state().equal(drawn)
     made = bytes_of(tmp_path / "0")
@@ -107,14 +107,14 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_another_task_begins_with_the_encoder_of_the_archive(pretrained: Path, tmp_path) -> None:
     expected = load_archive(pretrained / "model.tar.gz").model.state_dict()
-    for number, name in enumerate([pretrained / "model.tar.gz", pretrained]):
+    for index, name in enumerate([pretrained / "model.tar.gz", pretrained]):
         overrides = {
             f"{INDEXER}.pretrained_model": str(name),
             "model.bert_model": str(name),
             "model.trainable": False,
             "trainer.num_epochs": 1,
         }
-        out = tmp_path / str(number)
+        out = tmp_path / str(index)
         config = "training_config/classification.jsonnet"
         allennlp("train", config, "-s", out, "-o", json.dumps(overrides))
         archive = load_archive(out / "model.tar.gz")

@@ -19,26 +19,26 @@ def tokens(text: str) -> list[Token]:
     return WhitespaceTokenizer().tokenize(text)
 
 
-def indexed(words: list[Token], **settings) -> dict:
+def index(words: list[Token], **settings) -> dict:
     return PretrainedBertIndexer(BERT, **settings).tokens_to_indices(words, VOCAB)
 
 
 def test_ids_and_types_equal_transformers_for_texts_and_pairs() -> None:
     tokenizer = AutoTokenizer.from_pretrained(BERT)
     one, two = "the soup was cold", "how was the soup"
-    single = indexed(tokens(one))
+    single = index(tokens(one))
     assert single["input_ids"] == tokenizer(one)["input_ids"]
-    pair = indexed([*tokens(one), *(Token(word.text, type_id=1) for word in tokens(two))])
+    pair = index([*tokens(one), *(Token(word.text, type_id=1) for word in tokens(two))])
     expected = tokenizer(one, two)
     assert pair["input_ids"] == expected["input_ids"]
     assert pair["token_type_ids"] == expected["token_type_ids"]
 
 
 def test_special_tokens_are_added_once() -> None:
-    plain = indexed(tokens("the soup"))
-    brought = indexed(tokens("[CLS] the soup [SEP]"))
+    plain = index(tokens("the soup"))
+    brought = index(tokens("[CLS] the soup [SEP]"))
     assert plain["input_ids"] == brought["input_ids"]
-    pair = indexed(tokens("[CLS] the soup [SEP] was cold [SEP]"))
+    pair = index(tokens("[CLS] the soup [SEP] was cold [SEP]"))
     assert pair["token_type_ids"].count(1) == len(pair["input_ids"]) - plain["input_ids"].__len__()
     assert pair["input_ids"].count(3) == 2
 
@@ -46,7 +46,7 @@ def test_special_tokens_are_added_once() -> None:
 @pytest.mark.parametrize("use_starting_offsets", [False, True])
 def test_offsets_point_to_each_word(use_starting_offsets) -> None:
     words = tokens("the unbelievable soup")
-    result = indexed(words, use_starting_offsets=use_starting_offsets)
+    result = index(words, use_starting_offsets=use_starting_offsets)
     pieces = PretrainedBertIndexer(BERT).tokenizer.convert_ids_to_tokens(result["input_ids"])
     first, middle, last = result["offsets"]
     assert pieces[first] == "the" and first == 1
@@ -56,13 +56,13 @@ def test_offsets_point_to_each_word(use_starting_offsets) -> None:
 
 
 def test_a_word_without_pieces_is_unknown_and_keeps_its_offset() -> None:
-    result = indexed([Token("the"), Token("\u200b"), Token("soup")])
+    result = index([Token("the"), Token("\u200b"), Token("soup")])
     assert result["input_ids"][result["offsets"][1]] == 1
 
 
 def test_long_pairs_are_cut_longest_first_and_offsets_stay_inside() -> None:
     words = [Token("the")] * 10 + [Token("soup", type_id=1)] * 40
-    result = indexed(words, max_pieces=24)
+    result = index(words, max_pieces=24)
     assert len(result["input_ids"]) == 24
     assert result["token_type_ids"].count(0) == 12
     assert max(result["offsets"]) == 23
@@ -74,7 +74,7 @@ def test_long_pairs_are_cut_longest_first_and_offsets_stay_inside() -> None:
 
 def test_long_text_is_an_error_when_it_may_not_be_cut() -> None:
     with pytest.raises(ConfigurationError, match="52 word pieces.*max_pieces.*24"):
-        indexed([Token("the")] * 50, max_pieces=24, truncate_long_sequences=False)
+        index([Token("the")] * 50, max_pieces=24, truncate_long_sequences=False)
 
 
 def test_padding() -> None:

@@ -120,8 +120,8 @@ class TestParity:
         )
         words = [line.split() for line in (DATA / "train.txt").read_text("utf-8").splitlines()]
         texts = [
-            " ".join("[MASK]" if at % 7 == number % 7 else word for at, word in enumerate(line))
-            for number, line in enumerate(line for line in words if len(line) > 6)
+            " ".join("[MASK]" if index % 7 == row % 7 else word for index, word in enumerate(line))
+            for row, line in enumerate(line for line in words if len(line) > 6)
         ]
         targets = ["the", "and", "##s", "his", "was"]
         assert len(texts) > 30
@@ -402,7 +402,7 @@ class TestCommands:
 
     def test_training_again_gives_the_same_weights_also_with_workers(self, tmp_path) -> None:
         weights = []
-        for number, workers in enumerate([0, 2]):
+        for index, workers in enumerate([0, 2]):
             overrides = {
                 "trainer.num_epochs": 2,
                 "dataset_reader.block_size": 32,
@@ -412,7 +412,7 @@ class TestCommands:
                     "shuffle": True,
                 },
             }
-            directory = tmp_path / str(number)
+            directory = tmp_path / str(index)
             config = "training_config/masked_lm.jsonnet"
             allennlp("train", config, "-s", directory, "-o", json.dumps(overrides))
             weights.append(load_archive(directory / "model.tar.gz").model.state_dict())

@@ -1,4 +1,4 @@
-"""Multiple choice: shapes of records, varying numbers of choices, and Hugging Face's head."""
+"""Multiple choice: shapes of records, varying counts of choices, and Hugging Face's head."""
 
 import json
 import shutil
@@ -98,12 +98,12 @@ class TestAgainstHuggingFace:
 class TestVaryingChoices:
     def test_a_mixed_batch_gives_the_numbers_of_each_record_alone(self, reader, model) -> None:
         instances = list(reader.read(str(DATA / "dev.jsonl")))
-        numbers = [len(instance["choices"].metadata) for instance in instances]
-        assert set(numbers) == {2, 3, 4, 5}
+        counts = [len(instance["choices"].metadata) for instance in instances]
+        assert set(counts) == {2, 3, 4, 5}
         together = model.forward_on_instances(instances)
         alone = [model.forward_on_instance(instance) for instance in instances]
-        for number, mixed, single in zip(numbers, together, alone):
-            assert len(mixed["probs"]) == len(mixed["logits"]) == number
+        for count, mixed, single in zip(counts, together, alone):
+            assert len(mixed["probs"]) == len(mixed["logits"]) == count
             assert mixed["logits"] == pytest.approx(single["logits"], abs=1e-5)
             assert mixed["probs"].sum() == pytest.approx(1, abs=1e-5)
             assert mixed["label"] == single["label"] and mixed["choice"] == single["choice"]
@@ -132,7 +132,7 @@ class TestVaryingChoices:
 
 class TestReader:
     @pytest.mark.parametrize(
-        "name, number, prompt, choice, label",
+        "name, index, prompt, choice, label",
         [
             ("swag.csv", 1, "a girl throws a ball.", "the dog runs after it.", 2),
             (
@@ -154,8 +154,8 @@ class TestReader:
             ("race.json", 1, "in his bag. what does he bring his aunt?", "a letter", 0),
         ],
     )
-    def test_shapes(self, reader, name, number, prompt, choice, label) -> None:
-        instance = list(reader.read(str(DATA / name)))[number]
+    def test_shapes(self, reader, name, index, prompt, choice, label) -> None:
+        instance = list(reader.read(str(DATA / name)))[index]
         assert instance["label"].label == label
         assert instance["choices"].metadata[label].lower() == choice
         assert ends_with(reader, instance["tokens"][label], prompt, choice)

@@ -98,7 +98,7 @@ class TestParity:
 class TestPairsOfDocuments:
     def test_half_follow_and_half_come_from_another_document(self) -> None:
         documents = [text.splitlines() for text in Path(TRAIN).read_text().split("\n\n")]
-        document_of = {line: at for at, lines in enumerate(documents) for line in lines}
+        document_of = {line: index for index, lines in enumerate(documents) for line in lines}
         follower = {a: b for lines in documents for a, b in zip(lines, lines[1:])}
         records = list(read_pairs(TRAIN, seed=3))
         assert [record.values["text"] for record in records] == list(follower)
@@ -221,8 +221,8 @@ class TestMetrics:
             model.cls.seq_relationship.bias[0] -= middle[gap : gap + 2].mean()
         model.get_metrics(reset=True)
         scores = []
-        for at in range(0, len(instances), 30):
-            scores += model(**tensors(instances[at : at + 30]))["probs"][:, 0].tolist()
+        for start in range(0, len(instances), 30):
+            scores += model(**tensors(instances[start : start + 30]))["probs"][:, 0].tolist()
         positive = [instance["label"].label == 0 for instance in instances]
         assert "auc" not in model.get_metrics()
         metrics = model.get_metrics(reset=True)

@@ -171,7 +171,7 @@ class TestSegments:
 
         def homes(ids: list[int]) -> set[int]:
             run = "," + ",".join(map(str, ids)) + ","
-            return {at for at, text in enumerate(texts) if run in text}
+            return {index for index, text in enumerate(texts) if run in text}
 
         instances = list(reader.read(TRAIN))
         assert max(len(instance["tokens"]) for instance in instances) <= max_pieces

@@ -167,9 +167,9 @@ class TestReader:
     ) -> None:
         windows = context_windows(length, 5, size + 8, doc_stride)
         owners = max_context(window_spans(length, size, doc_stride))
-        for number, (first, begin, _, own_begin, own_end) in enumerate(windows.tolist()):
+        for index, (first, begin, _, own_begin, own_end) in enumerate(windows.tolist()):
             owned = range(own_begin - begin + first, own_end - begin + first)
-            assert list(owned) == numpy.flatnonzero(owners == number).tolist()
+            assert list(owned) == numpy.flatnonzero(owners == index).tolist()
 
     def test_counts_and_says_what_is_not_whole(self, tmp_path, caplog) -> None:
         lines = [
@@ -363,7 +363,7 @@ def plain_best_threshold(part: int) -> tuple[float, float]:
 
 
 class TestMetrics:
-    def measured(self, threshold: float, cases: list = CASES) -> dict[str, float]:
+    def measure(self, threshold: float, cases: list = CASES) -> dict[str, float]:
         scores = SquadScores()
         for prediction, answers, diff in cases:
             scores(["" if diff > threshold else prediction], [prediction], [diff], [answers])
@@ -375,7 +375,7 @@ class TestMetrics:
             (bool(answers), *plain_scores("" if diff > threshold else text, answers))
             for text, answers, diff in CASES
         ]
-        metrics = self.measured(threshold)
+        metrics = self.measure(threshold)
         for name, kept in (
             ("", rows),
             ("has_answer_", [row for row in rows if row[0]]),
@@ -386,17 +386,17 @@ class TestMetrics:
             assert metrics[f"{name}f1"] == pytest.approx(f1)
 
     def test_best_threshold_equals_the_official_search(self) -> None:
-        metrics = self.measured(0.0)
+        metrics = self.measure(0.0)
         names = (("best_em", "best_em_threshold"), ("best_f1", "best_threshold"))
         for part, (best, threshold) in enumerate(names):
             expected = plain_best_threshold(part)
             assert (metrics[best], metrics[threshold]) == pytest.approx(expected)
 
     def test_best_threshold_gives_the_best_scores(self) -> None:
-        metrics = self.measured(0.0, WITHOUT_EMPTY)
-        tried = [self.measured(diff, WITHOUT_EMPTY) for _, _, diff in CASES]
+        metrics = self.measure(0.0, WITHOUT_EMPTY)
+        tried = [self.measure(diff, WITHOUT_EMPTY) for _, _, diff in CASES]
         assert metrics["best_f1"] == pytest.approx(max(each["f1"] for each in tried))
-        again = self.measured(metrics["best_threshold"], WITHOUT_EMPTY)
+        again = self.measure(metrics["best_threshold"], WITHOUT_EMPTY)
         assert again["f1"] == pytest.approx(metrics["best_f1"])
 
     def test_best_threshold_may_answer_nothing(self) -> None:
@@ -482,10 +482,10 @@ class TestCommands:
         lines = [good, *bad, good]
         first, *errors, last = self.predict(archive, write_lines(tmp_path / "in.jsonl", lines))
         assert first == last and first["answer"] in CONTEXT and first["id"] == 7
-        for number, (error, key) in enumerate(
+        for index, (error, key) in enumerate(
             zip(errors, ["`question`", "`question`", "`context`", "`context`", "JSON"], strict=True)
         ):
-            assert key in error["error"] and error["line"] == number + 2
+            assert key in error["error"] and error["line"] == index + 2
 
 
 BAD_RECORDS = {

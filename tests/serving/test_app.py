@@ -148,7 +148,7 @@ def test_an_answer_does_not_depend_on_its_company(servers, client) -> None:
     assert servers["classification"].figure("batch_records_count") < batches + 24
 
 
-def nested(depth: int) -> str:
+def nest(depth: int) -> str:
     return '{"text": "a", "note": ' + "[" * depth + "]" * depth + "}"
 
 
@@ -162,7 +162,7 @@ def nested(depth: int) -> str:
         ("/predict", '{"text": "a", "text": "b"}', 400, '"text" more than once'),
         ("/predict", '{"text": NaN}', 400, "NaN is no JSON value"),
         ("/predict", f'{{"text": {"1" * 5000}}}', 400, "digits"),
-        ("/predict", nested(64), 400, "64 levels"),
+        ("/predict", nest(64), 400, "64 levels"),
         ("/predict", "[" * 9999, 400, "64 levels"),
         ("/predict", '{"note": 1}', 422, "no key `text`"),
         ("/predict", '{"text": 7}', 422, "`text`: expected a string, got a number (7)"),
@@ -183,7 +183,7 @@ def test_every_error_is_json(client, path, body, status, message) -> None:
 
 def test_what_is_odd_but_valid_is_answered(client) -> None:
     for body in (
-        nested(63),
+        nest(63),
         '{"text": "a", "id": "\\ud800"}',
         '{"text": "a", "id": %s}' % (9**999),
     ):
@@ -240,16 +240,16 @@ def test_docs_load_nothing_and_escape(client) -> None:
     assert client.get("/openapi.json").json()["info"]["title"] == "<b>"
 
 
-def mutated(body: str, draw: random.Random) -> bytes:
+def mutate(body: str, draw: random.Random) -> bytes:
     """A body with some bytes removed, repeated, or put in."""
     data = bytearray(body.encode())
     for _ in range(draw.randint(1, 4)):
-        at = draw.randrange(len(data) + 1)
-        end = min(len(data), at + draw.randint(0, 8))
+        start = draw.randrange(len(data) + 1)
+        end = min(len(data), start + draw.randint(0, 8))
         extra = draw.choice(
-            [b"", data[at:end] * 2, draw.randbytes(2), b'"', b"[", b"{", b"\\ud800"]
+            [b"", data[start:end] * 2, draw.randbytes(2), b'"', b"[", b"{", b"\\ud800"]
         )
-        data[at:end] = extra
+        data[start:end] = extra
     return bytes(data)
 
 
@@ -258,7 +258,7 @@ def test_no_mutated_body_is_too_much(client) -> None:
     record = '{"text": "Lovely food", "text_pair": null, "id": [1, 2.5e3, {"a": true}]}'
     for number in range(600):
         path, body = [("/predict", record), ("/predict_batch", f"[{record}, {record}]")][number % 2]
-        answer = client.post(path, content=mutated(body, draw))
+        answer = client.post(path, content=mutate(body, draw))
         assert answer.status_code in (200, 400, 422)
         json.loads(answer.content, parse_constant=pytest.fail)
 

@@ -110,14 +110,14 @@ class TestWordImportance:
     def test_windows_cover_a_long_text(self) -> None:
         windows = {"long_text": "windows", "doc_stride": 20}
         predictor = predictor_of("single_label_classification", **windows)
-        text = " ".join(f"soup{number} was cold, and" for number in range(40))
+        text = " ".join(f"soup{index} was cold, and" for index in range(40))
         words = word_importance(predictor, {"text": text})
         assert [word["start"] for word in words] == sorted(word["start"] for word in words)
         assert "".join(word["text"] for word in words) == text.replace(" ", "")
         assert all(word["score"] > 0 for word in words)
 
     def test_what_is_cut_counts_nothing(self) -> None:
-        text = " ".join(f"soup{number}" for number in range(200))
+        text = " ".join(f"soup{index}" for index in range(200))
         words = word_importance(predictor_of("single_label_classification"), {"text": text})
         assert words[0]["score"] > 0 and words[-1]["score"] == 0
 

@@ -112,9 +112,9 @@ class TestParity:
         labels = torch.full_like(encoded["input_ids"], -100)
         for row, (_, tags) in enumerate(sentences):
             word_ids = encoded.word_ids(row)
-            for at, word in enumerate(word_ids):
-                if word is not None and (label_all_pieces or word != word_ids[at - 1]):
-                    labels[row, at] = TAGS.index(tags[word])
+            for index, word in enumerate(word_ids):
+                if word is not None and (label_all_pieces or word != word_ids[index - 1]):
+                    labels[row, index] = TAGS.index(tags[word])
         expected = theirs(**encoded, labels=labels)
         real = encoded["attention_mask"].bool()
         assert torch.allclose(ours["logits"][:, 0][real], expected.logits[real], atol=1e-5)
@@ -173,8 +173,8 @@ class TestWindows:
         tags = ["B-PER", "O", "B-LOC", "B-ORG", "O", "B-PER"]
         instance = reader.text_to_instance(tokens=words, tags=tags)
         pieces = reader.tokenizer.convert_ids_to_tokens(instance["tokens"][0].ids)
-        unknown = [at for at, piece in enumerate(pieces) if piece == "[UNK]"]
-        assert [instance["tags"][0].human_readable_repr()[at] for at in unknown] == [
+        unknown = [index for index, piece in enumerate(pieces) if piece == "[UNK]"]
+        assert [instance["tags"][0].human_readable_repr()[index] for index in unknown] == [
             "B-PER",
             "B-LOC",
             "B-ORG",
@@ -272,7 +272,7 @@ class TestTags:
         instance = reader.text_to_instance(tokens=["Anna", "runs"], tags=[1, 2])
         vocab = Vocabulary.from_instances([instance])
         assert instance["tags"][0].tags == ["B-PER", "O"]
-        assert [vocab.get_token_from_index(at, "labels") for at in range(3)] == [
+        assert [vocab.get_token_from_index(index, "labels") for index in range(3)] == [
             "I-PER",
             "B-PER",
             "O",

@@ -10,7 +10,7 @@ from bert_classification.training.bfloat16_trainer import BFloat16Trainer
 from tests.support import TASKS, allennlp
 
 
-def trained(task, directory, **trainer) -> dict:
+def train(task, directory, **trainer) -> dict:
     overrides = {"trainer": {**trainer, "num_epochs": 1}}
     allennlp(
         "train", f"training_config/{task}.jsonnet", "-s", directory, "-o", json.dumps(overrides)
@@ -20,8 +20,8 @@ def trained(task, directory, **trainer) -> dict:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_loss_is_near_that_of_float32(task, tmp_path) -> None:
-    full = trained(task, tmp_path / "float32")
-    ours = trained(task, tmp_path / "bfloat16", type="bfloat16")
+    full = train(task, tmp_path / "float32")
+    ours = train(task, tmp_path / "bfloat16", type="bfloat16")
     assert ours.keys() == full.keys()
     assert ours["training_loss"] != full["training_loss"]
     assert ours["training_loss"] == pytest.approx(full["training_loss"], rel=0.02)
