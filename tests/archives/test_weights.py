@@ -1,5 +1,6 @@
+"""Files of weights, in both formats."""
+
 import shutil
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.archives.weights import read_weights, write_safetensors
-from tests.support import FIXTURES, allennlp, read_json_lines
 
 
 def test_tied_weights_are_written_once_and_read_under_both_names(tmp_path) -> None:
@@ -20,19 +20,6 @@ def test_tied_weights_are_written_once_and_read_under_both_names(tmp_path) -> No
     read = read_weights(tmp_path / "weights.safetensors")
     assert read.keys() == state.keys()
     assert all(torch.equal(read[name], state[name]) for name in state)
-
-
-@pytest.mark.parametrize("task", ["classification", "masked_lm"])
-def test_the_command_changes_the_format_only(archive_of, tmp_path, task) -> None:
-    archive, records = tmp_path / "safe.tar.gz", FIXTURES / task / "predict.jsonl"
-    allennlp("to-safetensors", archive_of(task), archive)
-    with tarfile.open(archive) as tar:
-        names = tar.getnames()
-    assert "weights.safetensors" in names and "weights.th" not in names
-    for each, output in ((archive_of(task), "before"), (archive, "after")):
-        allennlp("predict", each, records, "--silent", "--output-file", tmp_path / output)
-    before, after = (read_json_lines(tmp_path / output) for output in ("before", "after"))
-    assert before and after == before
 
 
 def test_in_a_directory_and_as_a_file_beside_it(archive_of, tmp_path) -> None:

@@ -1,17 +1,13 @@
 """The padding-free way through BERT against the padded one of transformers."""
 
-import shutil
-
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertConfig, BertForSequenceClassification, BertModel
-from transformers.utils import logging
 
-from bert_classification.bert.encoder import Encoded, TextInput, encode, encode_field
-from bert_classification.bert.packing import round_up, use_packed_attention
-from bert_classification.bert.pretrained import load_pretrained, set_trainable
-from tests.support import BERT, random_batch
+from bert_classification.bert.encoder import TextInput, encode, encode_field
+from bert_classification.bert.pretrained import set_trainable
+from tests.bert.support import encode_padded
+from tests.support import random_batch
 
 LENGTHS = {
     "one": [7],
@@ -20,21 +16,6 @@ LENGTHS = {
     "the longest beside the shortest": [128, 3],
     "with an empty row": [4, 0, 9],
 }
-
-
-@pytest.fixture
-def bert() -> BertModel:
-    bert = BertModel.from_pretrained(BERT).eval()
-    use_packed_attention(bert)
-    return bert
-
-
-def encode_padded(bert: BertModel, ids, types, mask) -> Encoded:
-    bert.set_attn_implementation("eager")
-    output = bert(input_ids=ids, token_type_ids=types, attention_mask=mask.long())
-    if not bert.training:  # Where it is, a recomputed layer asks for the attention again.
-        use_packed_attention(bert)
-    return Encoded(output.last_hidden_state, output.pooler_output)
 
 
 @pytest.mark.parametrize("lengths", LENGTHS.values(), ids=LENGTHS)
@@ -55,28 +36,6 @@ def test_prediction_equals_the_padded_path(bert, lengths) -> None:
         theirs, ours = encode_padded(bert, ids, types, mask), encode(bert, ids, types, mask)
     assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
     assert torch.allclose(ours.pooled[mask.any(-1)], theirs.pooled[mask.any(-1)], atol=1e-5)
-
-
-def test_at_prediction_rows_have_few_lengths() -> None:
-    with torch.inference_mode():
-        rows = [torch.zeros(1, pieces, 1) for pieces in range(1, 2049)]
-        rounded = [round_up(row, [(1, row.size(1))]) for row in rows]
-    lengths = [row.size(1) for row, _ in rounded]
-    assert all(sum(size for _, size in groups) == len(row[0]) for row, groups in rounded)
-    assert all(0 <= (own - length) <= max(3, length / 16) for length, own in enumerate(lengths, 1))
-    assert len(set(lengths)) < 100
-    row = torch.zeros(1, 7, 1)
-    assert round_up(row, [(1, 7)])[0] is row, "in training nothing is added"
-
-
-def test_512_pieces_beside_3() -> None:
-    config = BertConfig.from_pretrained(BERT, max_position_embeddings=512)
-    bert = BertModel(config).eval()
-    use_packed_attention(bert)
-    ids, types, mask = random_batch([512, 3])
-    theirs, ours = encode_padded(bert, ids, types, mask), encode(bert, ids, types, mask)
-    assert torch.allclose(ours.hidden_states[mask], theirs.hidden_states[mask], atol=1e-5)
-    assert torch.allclose(ours.pooled, theirs.pooled, atol=1e-5)
 
 
 def test_pairs_texts_without_pieces_and_numbers_of_choices_that_vary(bert) -> None:
@@ -151,29 +110,6 @@ def test_hidden_states_and_attentions_on_request(bert) -> None:
     assert torch.allclose(asked.pooled, plain.pooled, atol=1e-5)
 
 
-def test_gradient_checkpointing_is_really_on(bert) -> None:
-    calls = []
-    for layer in bert.encoder.layer:
-        layer.attention.register_forward_hook(lambda *_: calls.append(1))
-    for on, expected in ((False, 2), (True, 4)):
-        calls.clear()
-        set_trainable(bert, True, gradient_checkpointing=on)
-        bert.train()
-        encode(bert, *random_batch([4, 9])).pooled.sum().backward()
-        assert len(calls) == expected  # each layer once more in the backward pass
-
-
-@pytest.mark.parametrize(
-    "trainable, layers", [(True, {0, 1}), (False, set()), (1, {1}), (0, set()), (2, {0, 1})]
-)
-def test_trainable_layers(bert, trainable, layers) -> None:
-    set_trainable(bert, trainable)
-    trained = {name for name, parameter in bert.named_parameters() if parameter.requires_grad}
-    assert {int(name.split(".")[2]) for name in trained if ".layer." in name} == layers
-    assert any(name.startswith("pooler") for name in trained) is bool(layers)
-    assert any(name.startswith("embeddings") for name in trained) is (trainable is True)
-
-
 class TestRefusals:
     def test_pieces_beyond_the_embedding_name_both_settings(self, bert) -> None:
         ids, types, mask = random_batch([4])
@@ -183,30 +119,3 @@ class TestRefusals:
     def test_texts_beyond_the_positions(self, bert) -> None:
         with pytest.raises(ConfigurationError, match="129 word pieces.*128 positions"):
             encode(bert, *random_batch([129]))
-
-    @pytest.mark.parametrize("trainable", [3, -1, "all"])
-    def test_trainable_that_is_no_number_of_layers(self, bert, trainable) -> None:
-        with pytest.raises(ConfigurationError, match="`trainable`"):
-            set_trainable(bert, trainable)
-
-
-@pytest.mark.parametrize("max_shard_size", ["1GB", "20KB"])
-def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog, max_shard_size) -> None:
-    half = BertForSequenceClassification.from_pretrained(BERT).half()
-    half.save_pretrained(tmp_path, max_shard_size=max_shard_size)
-    assert len(list(tmp_path.glob("*.safetensors"))) > (max_shard_size == "20KB")
-    model, has_head, _ = load_pretrained(BertForSequenceClassification, str(tmp_path))
-    assert has_head and {weight.dtype for weight in model.parameters()} == {torch.float32}
-    for name, weight in model.state_dict().items():
-        assert torch.equal(weight, half.state_dict()[name].float())
-    with caplog.at_level("INFO"):
-        _, has_head, _ = load_pretrained(BertForSequenceClassification, BERT)
-    assert not has_head and "fresh classifier.bias, classifier.weight" in caplog.text
-
-
-def test_transformers_is_as_loud_as_before_when_loading_fails(tmp_path) -> None:
-    before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
-    shutil.copy(f"{BERT}/config.json", tmp_path)
-    with pytest.raises(OSError, match="no file named"):
-        load_pretrained(BertForSequenceClassification, str(tmp_path))
-    assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

@@ -1,63 +1,22 @@
-"""`allennlp export-hf`: transformers and ONNX Runtime against our own predictions."""
+"""`allennlp export-hf`: transformers against our own predictions."""
 
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
-import numpy
-import onnxruntime
 import pytest
 import torch
 import transformers
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Batch
 from allennlp.predictors import Predictor
-from onnxruntime.quantization import quantize_dynamic
 from transformers import AutoTokenizer, pipeline
 
-from bert_classification.commands import onnx as onnx_file
-from tests.support import FIXTURES, ROOT, TASKS, allennlp, read_json_lines
+from tests.commands.support import close, records_of, tensors_of
+from tests.support import ROOT, TASKS, allennlp
 
 # Texts that a tokenizer with other settings would split otherwise.
 ODD = ["Café Łódź 😀 COST 3.50€", "a\u0301 [MASK] unaffable", "\u4f60\u597d, world"]
-
-
-@pytest.fixture(scope="module")
-def export(archive_of, tmp_path_factory) -> Callable[[str], Path]:
-    """The directory that `allennlp export-hf` makes of a task's archive; each is made once."""
-    directories: dict[str, Path] = {}
-
-    def export(task: str) -> Path:
-        if task not in directories:
-            directories[task] = tmp_path_factory.mktemp("exported") / task
-            onnx = ["--onnx"] if task in ONNX else []
-            allennlp("export-hf", archive_of(task), directories[task], *onnx)
-        return directories[task]
-
-    return export
-
-
-@pytest.fixture(scope="module")
-def predictor_of(archive_of) -> Callable[[str], Predictor]:
-    predictors: dict[str, Predictor] = {}
-
-    def load(task: str) -> Predictor:
-        if task not in predictors:
-            predictors[task] = Predictor.from_path(archive_of(task))
-        return predictors[task]
-
-    return load
-
-
-def records_of(task: str) -> list[dict[str, Any]]:
-    return read_json_lines(FIXTURES / task / "predict.jsonl")
-
-
-def tensors_of(predictor: Predictor, records: list[dict[str, Any]]) -> dict[str, Any]:
-    batch = Batch([predictor._json_to_instance(record) for record in records])
-    batch.index_instances(predictor._model.vocab)
-    return batch.as_tensor_dict()
 
 
 def open_exported(directory: Path) -> tuple[Any, Any]:
@@ -73,10 +32,6 @@ def open_exported(directory: Path) -> tuple[Any, Any]:
 def run(directory: Path, *texts: Any) -> dict[str, torch.Tensor]:
     head, tokenizer = open_exported(directory)
     return head(**tokenizer(*texts, return_tensors="pt", padding=True))
-
-
-def close(values: Any) -> Any:
-    return pytest.approx(values, abs=1e-4)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -181,42 +136,6 @@ class TestTransformersPredictsTheSame:
                 assert torch.allclose(theirs[key], ours[key][0], atol=1e-4)
 
 
-ONNX = {
-    "classification": ["logits"],
-    "multiple_choice": ["logits"],
-    "question_answering": ["start_logits", "end_logits"],
-    "token_classification": ["logits"],
-}
-
-
-@pytest.mark.parametrize("task", ONNX)
-@pytest.mark.parametrize("num_records", [1, 3])
-def test_onnx_runtime_predicts_the_same(task, num_records, export, predictor_of) -> None:
-    records, predictor = records_of(task)[:num_records], predictor_of(task)
-    tensors = tensors_of(predictor, records)
-    ours = predictor._model.eval()(**tensors)
-    inputs = [tensors["tokens"]["bert"][key] for key in ("input_ids", "mask", "token_type_ids")]
-    if inputs[0].dim() == 3 and task != "multiple_choice":
-        inputs = [tensor.flatten(0, 1) for tensor in inputs]
-    session = onnxruntime.InferenceSession(export(task) / "model.onnx")
-    names = [given.name for given in session.get_inputs()]
-    given = {name: tensor.long().numpy() for name, tensor in zip(names, inputs)}
-    theirs = dict(zip(ONNX[task], session.run(None, given)))
-    assert [output.name for output in session.get_outputs()] == ONNX[task]
-    for name, values in theirs.items():
-        expected = ours[name].detach().numpy().reshape(values.shape)
-        real = expected > numpy.finfo(numpy.float32).min
-        if task == "token_classification":
-            real &= inputs[1].bool().numpy()[..., None]
-        assert real.any() and values[real] == close(expected[real])
-
-
-def test_onnx_runtime_quantizes_the_file(export, tmp_path) -> None:
-    quantized = str(tmp_path / "int8.onnx")
-    quantize_dynamic(str(export("classification") / "model.onnx"), quantized)
-    assert onnxruntime.InferenceSession(quantized).get_outputs()[0].name == "logits"
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_the_exported_checkpoint_comes_back(task, export, predictor_of, tmp_path) -> None:
     """checkpoint -> archive -> exported checkpoint -> archive, with a learning rate of 0."""
@@ -247,40 +166,6 @@ def assert_same(values: Any, expected: Any) -> None:
         assert values == (close(expected) if isinstance(expected, float) else expected)
 
 
-class TestCard:
-    def test_has_the_metrics_and_the_way_to_open(self, export, archive_of) -> None:
-        card = (export("classification") / "README.md").read_text(encoding="utf-8")
-        metrics = json.loads((archive_of("classification").parent / "metrics.json").read_text())
-        assert f"| validation_loss | {metrics['validation_loss']:.6g} |" in card
-        assert "license: unknown" in card and "bert_for_classification" in card
-        assert "BertForSequenceClassification.from_pretrained(directory)" in card
-
-    def test_has_no_metrics_of_another_training(self, archive_of, tmp_path) -> None:
-        for name in ("metrics.json", "config.json"):
-            source = archive_of("classification").parent / name
-            (tmp_path / name).write_text(source.read_text().replace("_adamw", "_other"))
-        moved = tmp_path / "model.tar.gz"
-        moved.write_bytes(archive_of("classification").read_bytes())
-        allennlp("export-hf", moved, tmp_path / "out")
-        assert "validation_loss" not in (tmp_path / "out" / "README.md").read_text()
-
-    def test_tells_thresholds(self, tmp_path) -> None:
-        overrides = {
-            "dataset_reader.problem_type": "multi_label_classification",
-            "model.problem_type": "multi_label_classification",
-            "model.threshold": {"positive": 0.25, "negative": 0.5, "neutral": 0.75},
-            "trainer.num_epochs": 1,
-            "trainer.validation_metric": "-loss",
-            "dataset_reader.label_delimiter": " ",
-        }
-        config = ROOT / "training_config" / "classification.jsonnet"
-        allennlp("train", config, "-s", tmp_path / "run", "-o", json.dumps(overrides))
-        allennlp("export-hf", tmp_path / "run", tmp_path / "out")
-        assert "| objective.thresholds | [0." in (tmp_path / "out" / "README.md").read_text()
-        settings = json.loads((tmp_path / "out" / "config.json").read_text())
-        assert settings["problem_type"] == "multi_label_classification"
-
-
 class TestRefusals:
     def test_a_directory_with_something_in_it(self, archive_of, tmp_path) -> None:
         (tmp_path / "notes.txt").write_text("mine")
@@ -306,9 +191,3 @@ class TestRefusals:
         torch.save(weights, run / "best.th")
         with pytest.raises(ConfigurationError, match="lacks 1 weights .* classifier.bias"):
             allennlp("export-hf", run, tmp_path / "out")
-
-    def test_onnx_without_its_packages(self, archive_of, tmp_path, monkeypatch) -> None:
-        monkeypatch.setattr(onnx_file.importlib.util, "find_spec", lambda name: None)
-        with pytest.raises(ConfigurationError, match=r"bert-classification\[onnx\]"):
-            allennlp("export-hf", archive_of("classification"), tmp_path / "out", "--onnx")
-        assert not (tmp_path / "out").exists()

@@ -1,8 +1,6 @@
-"""Masked LM: reader, model and predictor against Hugging Face's head and fill-mask pipeline."""
+"""Masked LM against Hugging Face's head and fill-mask pipeline."""
 
 import copy
-import gzip
-import json
 import logging
 import math
 from typing import Any
@@ -12,46 +10,16 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.testing import ModelTestCase
 from allennlp.data import Batch, Vocabulary
-from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.nn import InitializerApplicator
 from allennlp.nn.initializers import ConstantInitializer
-from allennlp.predictors import Predictor
 from transformers import BertForMaskedLM as PlainBertForMaskedLM
 from transformers import BertModel, pipeline
 
-from bert_classification import (
-    BertForMaskedLM,
-    BertForMaskedLMPredictor,
-    BertForMaskedLMReader,
-    PretrainedBertIndexer,
-)
+from bert_classification import BertForMaskedLM
 from bert_classification.data.label_field import IGNORE_INDEX
-from bert_classification.objectives.mask_filling import fill_in
-from tests.support import BERT, FIXTURES, allennlp, read_json_lines, write_lines
-
-DATA = FIXTURES / "masked_lm"
-TRAIN = str(DATA / "train.txt")
-
-
-def make_reader(max_pieces: int = 128, **options: Any) -> BertForMaskedLMReader:
-    indexer = PretrainedBertIndexer(BERT, max_pieces=max_pieces)
-    return BertForMaskedLMReader(token_indexers={"bert": indexer}, **options)
-
-
-@pytest.fixture
-def model() -> BertForMaskedLM:
-    """With a head that is sure of something: a fresh one gives all pieces nearly the same."""
-    torch.manual_seed(0)
-    model = BertForMaskedLM(Vocabulary(), BERT).eval()
-    model.cls.predictions.transform.LayerNorm.weight.data.mul_(20)
-    torch.nn.init.normal_(model.cls.predictions.bias, std=0.5)
-    return model
-
-
-@pytest.fixture
-def predictor(model) -> BertForMaskedLMPredictor:
-    return BertForMaskedLMPredictor(model, make_reader())
+from tests.masked_lm.support import DATA, TRAIN, make_reader
+from tests.support import BERT
 
 
 def plain(model: BertForMaskedLM) -> PlainBertForMaskedLM:
@@ -69,10 +37,6 @@ def tied(model: Any) -> bool:
 def tensors(*texts: str) -> dict[str, Any]:
     reader = make_reader()
     return Batch([reader.text_to_instance(text, labelled=True) for text in texts]).as_tensor_dict()
-
-
-def num_word_pieces(instances: list) -> list[list[int]]:
-    return [instance["tokens"].ids.tolist() for instance in instances]
 
 
 class TestModelCase(ModelTestCase):
@@ -222,200 +186,3 @@ class TestHead:
         batch = tensors("The soup was cold.")
         with pytest.raises(ConfigurationError, match="the argument is `label`"):
             model(**batch, labels=batch["tokens"]["bert"]["input_ids"])
-
-
-class TestReader:
-    def test_blocks_hold_every_piece_once(self) -> None:
-        reader = make_reader(block_size=20)
-        blocks = num_word_pieces(list(reader.read(TRAIN)))
-        lines = (DATA / "train.txt").read_text("utf-8").splitlines()
-        expected = [piece for ids in reader.tokenizer.ids(lines) for piece in ids.tolist()]
-        assert [piece for block in blocks for piece in block[1:-1]] == expected
-        assert {len(block) for block in blocks[:-1]} == {20} and 3 <= len(blocks[-1]) <= 20
-        ends = [(block[0], block[-1]) for block in blocks]
-        assert set(ends) == {(reader.tokenizer.cls_id, reader.tokenizer.sep_id)}
-
-    def test_blocks_do_not_depend_on_how_many_lines_are_read_at_once(self, monkeypatch) -> None:
-        expected = num_word_pieces(list(make_reader(block_size=20).read(TRAIN)))
-        monkeypatch.setattr("bert_classification.masked_lm.dataset_reader.EXAMPLES_AT_ONCE", 3)
-        assert num_word_pieces(list(make_reader(block_size=20).read(TRAIN))) == expected
-
-    def test_a_file_is_streamed(self, tmp_path) -> None:
-        path = tmp_path / "long.txt"
-        path.write_bytes(b"The soup was cold.\n" * 5000 + b"\xff\n")
-        instances = make_reader(block_size=20).read(str(path))
-        assert len(next(iter(instances))["tokens"]) == 20
-
-    def test_line_by_line(self, tmp_path) -> None:
-        path = tmp_path / "text.txt.gz"
-        path.write_bytes(gzip.compress("\ufeffThe soup.\r\n\r\nThe train 🚂.\r\n".encode()))
-        reader = make_reader(line_by_line=True)
-        expected = [
-            reader.text_to_instance(text, labelled=True) for text in ("The soup.", "The train 🚂.")
-        ]
-        assert num_word_pieces(list(reader.read(str(path)))) == num_word_pieces(expected)
-
-    @pytest.mark.parametrize(
-        "name, content",
-        [
-            ("a.jsonl", '{"text": "The soup."}\n{"sentence": "A train."}\n'),
-            ("a.tsv", "text\tn\nThe soup.\t1\nA train.\t2\n"),
-            ("a.csv", 'n,text\n1,"The soup."\n2,A train.\n'),
-        ],
-    )
-    def test_one_instance_a_record(self, tmp_path, name, content) -> None:
-        (tmp_path / name).write_text(content, encoding="utf-8")
-        reader = make_reader()
-        expected = [
-            reader.text_to_instance(text, labelled=True) for text in ("The soup.", "A train.")
-        ]
-        assert num_word_pieces(list(reader.read(str(tmp_path / name)))) == num_word_pieces(expected)
-
-    def test_a_cut_text_is_counted(self, tmp_path, caplog) -> None:
-        path = write_lines(tmp_path / "a.jsonl", [{"text": "the " * 50}, {"text": "Short."}])
-        list(make_reader(max_pieces=20).read(path))
-        assert "1 of 2 texts were cut; the longest has 52" in caplog.text
-
-    @pytest.mark.parametrize(
-        "name, content, message",
-        [
-            ("a.txt", b"", "a.txt: there is no text"),
-            ("a.txt", b"\n \n", "a.txt: there is no text"),
-            ("a.txt", b"Fine.\nCaf\xe9.\n", "a.txt, line 2: not utf-8"),
-            ("a.jsonl", b"", "a.jsonl: no record"),
-            ("a.jsonl", b'{"text": "Fine."}\n{"text": ""}\n', "line 2: `text`: the text is empty"),
-            ("a.jsonl", b'{"text": 7}\n', "line 1: `text`: expected a string, got a number"),
-            ("a.jsonl", b'{"words": "Fine."}\n', "line 1: no key `text`"),
-            ("a.jsonl", b'{"text": "x", "piece_ids": [1]}\n{"piece_ids": [1]}', "line 2: no key"),
-        ],
-    )
-    def test_bad_files_name_file_line_and_key(self, tmp_path, name, content, message) -> None:
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(ConfigurationError, match=message):
-            list(make_reader().read(str(tmp_path / name)))
-
-    def test_plain_text_has_no_columns_and_any_extension(self, tmp_path) -> None:
-        (tmp_path / "wiki.raw").write_text("Fine.\n", encoding="utf-8")
-        assert len(list(make_reader().read(str(tmp_path / "wiki.raw")))) == 1
-        with pytest.raises(ConfigurationError, match="plain text has none"):
-            list(make_reader(columns={"text": 1}).read(TRAIN))
-
-    @pytest.mark.parametrize("block_size", [2, 129, -1])
-    def test_a_block_size_that_bert_cannot_take(self, block_size) -> None:
-        with pytest.raises(ConfigurationError, match="block_size` is"):
-            make_reader(block_size=block_size)
-
-
-BAD_RECORDS = [
-    ({"text": "No mask."}, "there is no [MASK]"),
-    ({"text": ""}, "`text`: the text is empty"),
-    ({"text": ["[MASK]"]}, "`text`: expected a string, got a list"),
-    ({}, "no key `text`"),
-    ({"text": "[MASK]", "targets": ["marvellously"]}, "'marvellously' is not one word piece"),
-    ({"text": "[MASK]", "targets": ["the", "日"]}, "'日' is not one word piece"),
-    ({"text": "[MASK]", "targets": []}, "`targets`: expected a list"),
-    ({"text": "[MASK]", "targets": "the"}, "`targets`: expected a list"),
-    ({"text": "[MASK]", "targets": [3]}, "`targets`: expected a word piece, got a number"),
-    ({"text": "[MASK]", "targets": [" "]}, "`targets`: expected a word piece"),
-    ({"text": "[MASK]", "top_k": 0}, "`top_k`: expected a whole number from 1 to 600"),
-    ({"text": "[MASK]", "top_k": 601}, "`top_k`"),
-    ({"text": "[MASK]", "top_k": True}, "`top_k`"),
-    ({"text": "[MASK]", "top_k": "5"}, "`top_k`"),
-    ({"text": "[MASK] " + "the " * 200 + "[MASK]"}, "1 of 2 [MASK] lie beyond"),
-]
-
-
-class TestPredictor:
-    def test_bad_records_get_an_error_and_the_others_are_predicted(self, predictor) -> None:
-        good = {"text": "The soup was [MASK].", "id": 1}
-        outputs = predictor.predict_batch_json([good, *(bad for bad, _ in BAD_RECORDS), good])
-        assert outputs[0] == outputs[-1] and outputs[0]["id"] == 1
-        for output, (_, message) in zip(outputs[1:-1], BAD_RECORDS):
-            assert message in output["error"] and "fills" not in output
-
-    def test_fills_and_text(self, predictor) -> None:
-        record = {
-            "text": "The [MASK] 🍵 was [MASK].",
-            "top_k": 2,
-            "targets": ["Was", "on", "the"],
-        }
-        output = predictor.predict_json(record)
-        assert [len(fills) for fills in output["fills"]] == [2, 2]
-        best = [fills[0]["token"] for fills in output["fills"]]
-        assert output["text"] == f"The {best[0]} 🍵 was {best[1]}."
-        assert set(output) == {"fills", "text"} and best[0] in ("was", "on", "the")
-
-    def test_without_top_k_all_targets_else_five(self, predictor) -> None:
-        targets = ["the", "a", "and", "his", "was", "on"]
-        assert len(predictor.predict_json({"text": "[MASK]", "targets": targets})["fills"][0]) == 6
-        assert len(predictor.predict_json({"sentence": "[MASK]"})["fills"][0]) == 5
-
-    def test_alone_as_in_a_batch(self, predictor) -> None:
-        records = read_json_lines(DATA / "predict.jsonl")
-        together = predictor.predict_batch_json(records)
-        for record, output in zip(records, together):
-            alone = predictor.predict_json(record)
-            assert alone["text"] == output["text"]
-            for mine, its in zip(alone["fills"], output["fills"]):
-                assert [fill["prob"] for fill in mine] == pytest.approx(
-                    [fill["prob"] for fill in its], abs=1e-6
-                )
-
-    @pytest.mark.parametrize(
-        "text, pieces, filled",
-        [
-            ("The [MASK] boil [MASK].", ["soup", "##s"], "The soup boils."),
-            ("[MASK] late", ["##s"], "s late"),
-            ("[MASK][MASK]!", ["train", "##ing"], "training!"),
-        ],
-    )
-    def test_a_continuation_joins_what_stands_before(self, text, pieces, filled) -> None:
-        assert fill_in(text, "[MASK]", pieces) == filled
-
-
-class TestCommands:
-    def test_predict_from_a_moved_archive(self, archive_of, tmp_path, monkeypatch) -> None:
-        moved = tmp_path / "moved.tar.gz"
-        moved.write_bytes(archive_of("masked_lm").read_bytes())
-        records = [*read_json_lines(DATA / "predict.jsonl"), {"id": "bad", "text": "No mask."}]
-        source = write_lines(tmp_path / "in.jsonl", [*records, "{not json"])
-        monkeypatch.chdir(tmp_path)
-        allennlp("predict", moved, source, "--output-file", "out.jsonl", "--silent")
-        outputs = read_json_lines(tmp_path / "out.jsonl")
-        assert [output.get("id") for output in outputs[:-1]] == [record["id"] for record in records]
-        assert all("fills" in output for output in outputs[:-2])
-        assert [output["line"] for output in outputs[-2:]] == [9, 10]
-
-    def test_evaluate_gives_the_same_twice(self, archive_of, tmp_path) -> None:
-        metrics = []
-        for name in ("one.json", "two.json"):
-            arguments = (
-                archive_of("masked_lm"),
-                DATA / "dev.txt",
-                "--output-file",
-                tmp_path / name,
-            )
-            allennlp("evaluate", *arguments)
-            metrics.append(json.loads((tmp_path / name).read_text()))
-        assert metrics[0] == metrics[1]
-        assert metrics[0]["perplexity"] == pytest.approx(math.exp(metrics[0]["loss"]), rel=1e-4)
-
-    def test_training_again_gives_the_same_weights_also_with_workers(self, tmp_path) -> None:
-        weights = []
-        for index, workers in enumerate([0, 2]):
-            overrides = {
-                "trainer.num_epochs": 2,
-                "dataset_reader.block_size": 32,
-                "data_loader": {
-                    "batch_size": 8,
-                    "num_workers": workers,
-                    "shuffle": True,
-                },
-            }
-            directory = tmp_path / str(index)
-            config = "training_config/masked_lm.jsonnet"
-            allennlp("train", config, "-s", directory, "-o", json.dumps(overrides))
-            weights.append(load_archive(directory / "model.tar.gz").model.state_dict())
-        assert all(weights[0][key].equal(weights[1][key]) for key in weights[0])
-        assert isinstance(Predictor.from_path(directory), BertForMaskedLMPredictor)
-        assert Model.by_name("bert_for_masked_lm") is BertForMaskedLM

@@ -1,0 +1,14 @@
+"""Fixtures of these tests."""
+
+import pytest
+import torch
+from allennlp.data import Vocabulary
+
+from bert_classification import BertForQuestionAnswering
+from tests.support import BERT
+
+
+@pytest.fixture
+def model() -> BertForQuestionAnswering:
+    torch.manual_seed(1)
+    return BertForQuestionAnswering(Vocabulary(), BERT).eval()
