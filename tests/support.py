@@ -11,12 +11,24 @@ from unittest import mock
 import pytest
 import torch
 from allennlp.commands import main
+from allennlp.predictors import Predictor
+
+import bert_classification  # noqa: F401  registers everything
 
 ROOT = Path(__file__).parent.parent
 FIXTURES = ROOT / "fixtures"
 BERT = str(FIXTURES / "bert")
 PACKAGE = ROOT / "bert_classification"
 TASKS = sorted(path.parent.name for path in PACKAGE.glob("*/dataset_reader.py"))
+
+
+def predictor_class(task: str) -> Any:
+    """Gives the class that says what a task is."""
+    return Predictor.by_name(f"bert_for_{task}")
+
+
+EXPLAINED = [task for task in TASKS if predictor_class(task).segment_keys]
+"""The tasks where word importance can be told."""
 
 
 def allennlp(*arguments: object) -> None:
@@ -45,6 +57,12 @@ def write_lines(path: Path, lines: list[Any]) -> str:
 
 def read_json_lines(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def short_record(task: str) -> dict[str, Any]:
+    """Gives a record for a task: the first of those that its fixtures have for prediction."""
+    record = read_json_lines(FIXTURES / task / "predict.jsonl")[0]
+    return {key: value for key, value in record.items() if key != "id"}
 
 
 def assert_close(value: Any, expected: Any, tolerance: float = 1e-4) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of these tests."""
+"""Fixtures of the tests of classification."""
 
 import pytest
 from allennlp.data import Vocabulary

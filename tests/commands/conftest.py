@@ -1,4 +1,4 @@
-"""Fixtures of these tests."""
+"""Exported checkpoints and predictors of the tasks, each made once."""
 
 from pathlib import Path
 from typing import Callable

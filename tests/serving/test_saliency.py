@@ -73,3 +73,13 @@ class TestWordImportance:
         word_importance(predictor, record)
         assert predictor.predict_json(record) == before
         assert all(parameter.grad is None for parameter in predictor._model.parameters())
+
+
+def test_words_given_as_tokens_are_those_of_the_joined_text(archive_of) -> None:
+    predictor: Any = Predictor.from_path(archive_of("token_classification"))
+    tokens = ["Anna", "lives", "in", "Oslo"]
+    words = word_importance(predictor, {"tokens": tokens})
+    assert {word["key"] for word in words} == {"text"}
+    assert [" ".join(tokens)[word["start"] : word["end"]] for word in words] == tokens
+    assert [word["text"] for word in words] == tokens
+    assert sum(word["score"] for word in words) == pytest.approx(1, abs=1e-3)
