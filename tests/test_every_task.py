@@ -1,7 +1,6 @@
 """What holds for every task: served over HTTP, opened for study, trained in part."""
 
 import json
-import shlex
 
 import httpx
 import pytest
@@ -144,7 +143,7 @@ def test_word_importance(task, archive_of, serve) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_readme_asks_the_server_of_each_task(task, archive_of) -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    (line,) = [each for each in lines if each.startswith("curl") and each.endswith(f"# {task}")]
-    record = json.loads(shlex.split(line, comments=True)[-1])
+    (row,) = [line for line in lines if line.startswith(f"| {task} |")]
+    record = json.loads(row.split("|")[3].strip(" `"))
     output = Predictor.from_path(archive_of(task)).predict_json(record)
     assert set(predictor_class(task).output_keys) <= set(output)
