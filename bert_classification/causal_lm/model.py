@@ -77,7 +77,7 @@ class BertForCausalLM(Model):
         initializer(self.cls.predictions.transform.dense)
         self._perplexity = CorpusPerplexity()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
         words: Optional[list[int]] = None,
@@ -107,11 +107,10 @@ class BertForCausalLM(Model):
         if prompt is not None:
             return self.generate(tokens, prompt)
         encoded = encode_field(self.bert, tokens, self.text_input)
-        mask = tokens[self.text_input.index]["mask"]
-        predicted = mask[:, 1:] & mask[:, :-1]
-        losses = self._losses(
-            encoded.hidden_states, tokens[self.text_input.index]["input_ids"], predicted
-        )
+        tensors = self.text_input.get_tensors(tokens)
+        # (batch_size, length - 1)
+        predicted = tensors["mask"][:, 1:] & tensors["mask"][:, :-1]
+        losses = self._losses(encoded.hidden_states, tensors["input_ids"], predicted)
         total, count = losses.sum(-1), predicted.sum(-1)
         output = {
             "logprob": -total,
@@ -121,7 +120,7 @@ class BertForCausalLM(Model):
         }
         if words is not None:
             output["loss"] = total.sum() / count.sum().clamp(min=1)
-            self._perplexity(total.sum().item(), count.sum().item(), sum(words))
+            self._perplexity(total.sum().item(), int(count.sum()), sum(words))
         return output
 
     @torch.no_grad()
@@ -135,7 +134,7 @@ class BertForCausalLM(Model):
         included; and `logprob`, of shape `(batch_size,)`, the natural logarithm of their
         probability under the model as it is: temperature, `top_k` and `top_p` do not change it.
         """
-        field = tokens[self.text_input.index]
+        field = self.text_input.get_tensors(tokens)
         texts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
         continuation_ids: list[list[int]] = [[] for _ in texts]
         logprob = torch.zeros(len(texts), device=field["input_ids"].device)

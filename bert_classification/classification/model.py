@@ -122,7 +122,7 @@ class BertForClassification(Model):
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, tokens: TextFieldTensors, label: Optional[Tensor] = None, **unknown: Any
     ) -> dict[str, Tensor]:
         """
@@ -144,7 +144,7 @@ class BertForClassification(Model):
         encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.classifier(self.dropout(encoded.pooled))
         if logits.dim() == 3:
-            present = tokens[self.text_input.index]["mask"].any(-1)
+            present = self.text_input.get_tensors(tokens)["mask"].any(-1)
             logits = pool_windows(logits, present, self._window_pooling)
         output = {"logits": logits, **self.objective.output(logits), **encoded.layer_outputs}
         if label is not None:
@@ -152,7 +152,7 @@ class BertForClassification(Model):
             self.objective.update(logits, label)
         return output
 
-    def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """Adds the name of the most probable `label`, or of all `labels` above their thresholds."""
         output_dict.update(self.objective.decode(output_dict))
         return output_dict

@@ -5,7 +5,7 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
-from torch import IntTensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
@@ -66,11 +66,11 @@ class BertForMultipleChoice(Model):
         self._accuracy = CategoricalAccuracy()
         self._mrr = MeanReciprocalRank()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
         choices: Optional[list[list[str]]] = None,
-        label: Optional[IntTensor] = None,
+        label: Optional[Tensor] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -82,7 +82,7 @@ class BertForMultipleChoice(Model):
             choices than another, the rest is padding.
         choices : `List[List[str]]`, optional
             The texts of the choices, for the output.
-        label : `IntTensor`, optional
+        label : `Tensor`, optional
             The index of the right choice; shape `(batch_size,)`.
 
         # Returns
@@ -94,7 +94,7 @@ class BertForMultipleChoice(Model):
         refuse_unknown_arguments(unknown)
         encoded = encode_field(self.bert, tokens, self.text_input)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
-        is_choice = tokens[self.text_input.index]["mask"].any(-1)
+        is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)
         logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
         output = {
             "logits": logits,

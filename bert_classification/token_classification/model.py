@@ -4,9 +4,9 @@ import torch
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from torch import IntTensor, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import BertForTokenClassification as PretrainedForTokenClassification
+from transformers import BertForTokenClassification as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
@@ -78,7 +78,7 @@ class BertForTokenClassification(Model):
         self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
         num_labels = num_labels or vocab.get_vocab_size(label_namespace)
         pretrained = load_pretrained(
-            PretrainedForTokenClassification,
+            PretrainedHead,
             bert_model,
             serialization_dir,
             labels=[self._tags.get(index, str(index)) for index in range(num_labels)],
@@ -97,12 +97,12 @@ class BertForTokenClassification(Model):
         self.entity_types = sorted({tag[2:] for tag in self._tags.values() if tag != "O"})
         self._span_f1 = SpanF1(self.entity_types)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
-        word_ids: IntTensor,
+        word_ids: Tensor,
         words: Optional[list[Words]] = None,
-        tags: Optional[IntTensor] = None,
+        tags: Optional[Tensor] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -111,11 +111,11 @@ class BertForTokenClassification(Model):
         tokens : `TextFieldTensors`
             The windows of each text under the key `index`; shape `(batch_size, windows, length)`
             each.
-        word_ids : `IntTensor`
+        word_ids : `Tensor`
             The word that each piece stands for, or -1; shape `(batch_size, windows, length)`.
         words : `List[Words]`, optional
             The words of each text, for entities.
-        tags : `IntTensor`, optional
+        tags : `Tensor`, optional
             The tags of the pieces, -100 where none is trained; shape `(batch_size, windows,
             length)`.
 
