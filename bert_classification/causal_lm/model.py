@@ -149,8 +149,8 @@ class BertForCausalLM(Model):
     @torch.no_grad()
     def stream(self, text: Tensor, prompt: Prompt) -> Iterator[dict[str, Any]]:
         """
-        `generate` for the piece ids of one text, shape `(length,)`, step by step: after each piece
-        `continuation_ids` so far, at the end with their `logprob`.
+        Yields what `generate` gives for the piece ids of one text, shape `(length,)`, step by step:
+        after each piece `continuation_ids` so far, at the end with their `logprob`.
         """
         ids: list[int] = []
         for piece in stream_text(self._generator[0], text, prompt):
@@ -161,8 +161,10 @@ class BertForCausalLM(Model):
 
     def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
         whole = [torch.cat(parts) for parts in zip(texts, continued)]
+        # (texts, length)
         input_ids = pad_sequence(whole, batch_first=True)
         positions = torch.arange(input_ids.size(1), device=input_ids.device)
+        # Both (texts, 1)
         begin = torch.tensor([len(ids) for ids in texts], device=input_ids.device).unsqueeze(1)
         end = torch.tensor([len(ids) for ids in whole], device=input_ids.device).unsqueeze(1)
         encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), positions < end)
@@ -171,8 +173,8 @@ class BertForCausalLM(Model):
 
     def _losses(self, hidden_states: Tensor, input_ids: Tensor, predicted: Tensor) -> Tensor:
         """
-        The negative log-probability of each piece after the first, shape `(batch_size, length -
-        1)`; zero where nothing is predicted, and no logits are computed there.
+        Computes the negative log-probability of each piece after the first, shape `(batch_size,
+        length - 1)`; zero where nothing is predicted, and no logits are computed there.
         """
         # (pieces, width) and (pieces,)
         states, targets = hidden_states[:, :-1][predicted], input_ids[:, 1:][predicted]
@@ -183,13 +185,13 @@ class BertForCausalLM(Model):
         return losses.new_zeros(predicted.shape).masked_scatter(predicted, losses)
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
-        """Nothing to do here: the predictor, which has the tokenizer, makes ids to text."""
+        """Leaves ids as they are: the predictor, which has the tokenizer, makes them text."""
         return output_dict
 
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
+        """Gives `perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
         return self._perplexity.get_metric(reset)
 
 

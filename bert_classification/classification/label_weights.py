@@ -35,8 +35,8 @@ def balanced(counts: Sequence[int]) -> Tensor:
 def log_odds(counts: Sequence[int]) -> Tensor:
     """
     Computes the log odds of each label, from its share in all the labels that were given, at most
-    even. A final layer of many labels that starts with these biases (Lin et al. 2017, section 3.3) need not learn first,
-    at the expense of the encoder, that most labels are absent.
+    even. A final layer of many labels that starts with these biases (Lin et al. 2017, section 3.3)
+    need not learn first, at the expense of the encoder, that most labels are absent.
     """
     shares = torch.tensor(counts, dtype=torch.float).clamp(min=1)
     return (shares / shares.sum()).clamp(max=0.5).logit()

@@ -193,7 +193,8 @@ def make_objective(
     options: dict[str, Any],
 ) -> Union[SingleLabel, MultiLabel, Regression]:
     """
-    Makes the objective of a problem type, by its name. `options` are the model's arguments; `None` where not given.
+    Makes the objective of a problem type, by its name. `options` are the model's arguments, `None`
+    where not given.
 
     # Raises
 

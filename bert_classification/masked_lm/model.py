@@ -113,6 +113,7 @@ class BertForMaskedLM(Model):
         output: dict[str, Any] = {**encoded.layer_outputs}
         if label is not None:
             wanted = label != IGNORE_INDEX
+            # (pieces to predict, vocab_size)
             logits = self.cls(encoded.hidden_states[wanted])
             output["loss"] = self._loss(logits, label[wanted])
         else:
@@ -154,7 +155,7 @@ class BertForMaskedLM(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`perplexity` and `accuracy`, over all pieces that were to be predicted."""
+        """Gives `perplexity` and `accuracy`, over all pieces that were to be predicted."""
         return {
             "perplexity": self._perplexity.get_metric(reset)["perplexity"],
             "accuracy": float(self._accuracy.get_metric(reset)),

@@ -93,6 +93,7 @@ class BertForMultipleChoice(Model):
         """
         refuse_unknown_arguments(unknown)
         encoded = encode_field(self.bert, tokens, self.text_input)
+        # (batch_size, num_choices)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
         is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)
         logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
@@ -115,11 +116,11 @@ class BertForMultipleChoice(Model):
         Adds `label`, the index of the most probable choice, and `choice`, its text; takes padding
         out of `logits` and `probs`, which become lists of vectors.
         """
-        numbers = output_dict.pop("is_choice").sum(-1).tolist()
+        counts = output_dict.pop("is_choice").sum(-1).tolist()
         output_dict["label"] = output_dict["probs"].argmax(-1).tolist()
         for key in ("logits", "probs"):
             rows = output_dict[key].detach().float().cpu().numpy()
-            output_dict[key] = [row[:number] for row, number in zip(rows, numbers)]
+            output_dict[key] = [row[:count] for row, count in zip(rows, counts)]
         if "choices" in output_dict:
             choices = output_dict.pop("choices")
             output_dict["choice"] = [
@@ -130,7 +131,7 @@ class BertForMultipleChoice(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
+        """Gives `accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
             "mrr": float(self._mrr.get_metric(reset)),

@@ -107,8 +107,8 @@ class BertForNextSentencePrediction(Model):
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
-        `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an evaluation,
-        `auc`: it sorts all pairs, and all processes meet for it.
+        Gives `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an
+        evaluation, `auc`: it sorts all pairs, and all processes meet for it.
         """
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
@@ -119,6 +119,7 @@ class BertForNextSentencePrediction(Model):
 
 def area_under_curve(scores: list[float], positive: list[bool]) -> dict[str, float]:
     """
-    `auc`, of the ROC curve; 0.5 where the pairs are all of one kind, which leaves it undefined.
+    Computes `auc`, of the ROC curve; 0.5 where the pairs are all of one kind, which leaves it
+    undefined.
     """
     return {"auc": roc_auc_score(positive, scores) if len(set(positive)) == 2 else 0.5}

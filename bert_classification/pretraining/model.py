@@ -125,6 +125,7 @@ class BertForPreTraining(Model):
         output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
             wanted = label != IGNORE_INDEX
+            # (pieces to predict, vocab_size)
             piece_logits = self.cls.predictions(encoded.hidden_states[wanted])
             output["loss"] = self._piece_loss(piece_logits, label[wanted])
             if next_sentence_label is not None:
@@ -172,7 +173,7 @@ class BertForPreTraining(Model):
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
-        `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
+        Gives `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
         `nsp_accuracy`, over all pairs.
         """
         return {

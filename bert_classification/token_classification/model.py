@@ -138,7 +138,8 @@ class BertForTokenClassification(Model):
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
-        `tags`, `tokens` and `entities` of each text in the place of `logits`, `probs` and `words`.
+        Puts in place of `logits`, `probs` and `words`: `tags`, `tokens` and `entities` of each
+        text.
         """
         texts: list[Words] = output_dict.pop("words")
         scores, best = output_dict.pop("probs").max(-1)
@@ -154,16 +155,17 @@ class BertForTokenClassification(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """See `SpanF1.get_metric`."""
+        """Gives those of `SpanF1`."""
         return self._span_f1.get_metric(reset)
 
     def _count_spans(self, probs: Tensor, tags: Tensor, first: Tensor) -> None:
         lengths = first.flatten(1).sum(-1).tolist()
+        # (batch_size, words)
         gold = torch.nn.utils.rnn.pad_sequence(tags[first].split(lengths), batch_first=True)
         self._span_f1(self._names(probs.argmax(-1), lengths), self._names(gold, lengths))
 
     def _names(self, indices: Tensor, lengths: list[int]) -> list[list[str]]:
-        """The names of the tags of each text, which has as many words as `lengths` says."""
+        """Names the tags of each text, which has as many words as `lengths` says."""
         return [
             [self._tags.get(index, "O") for index in row[:length]]
             for row, length in zip(indices.tolist(), lengths)
