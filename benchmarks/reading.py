@@ -14,7 +14,7 @@ from benchmarks import stock_allennlp
 from benchmarks.checkpoints import LABELS, Setting, checkpoint, config
 from benchmarks.comparison import Contest, Row, Work, per_second
 from benchmarks.texts import comments, of_equal_length, write_json_lines
-from benchmarks.train import labelled
+from benchmarks.train import label_comments
 
 TEXTS = 20_000
 HELD = 2_000
@@ -26,7 +26,7 @@ LONGER = "texts of about 50 pieces"
 
 
 def contest(setting: Setting) -> Contest:
-    records = labelled(setting.amount(TEXTS), setting)
+    records = label_comments(setting.amount(TEXTS), setting)
     texts = [record["text"] for record in records]
     bert = checkpoint(BertForSequenceClassification, setting)
     path = write_json_lines(setting.directory / "reading.jsonl", records)

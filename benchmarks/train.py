@@ -32,7 +32,7 @@ Weights = dict[str, Tensor]
 def contest(setting: Setting) -> Contest:
     steps = setting.amount(STEPS)
     bert = checkpoint(BertForSequenceClassification, setting)
-    records = labelled(steps * BATCH_SIZE, setting)
+    records = label_comments(steps * BATCH_SIZE, setting)
     return Contest(
         f"train, random batches of {BATCH_SIZE}",
         {
@@ -46,7 +46,7 @@ def contest(setting: Setting) -> Contest:
     )
 
 
-def labelled(count: int, setting: Setting) -> list[dict[str, str]]:
+def label_comments(count: int, setting: Setting) -> list[dict[str, str]]:
     # The index of a text modulo a prime is as good as a random label.
     return [
         {"text": text, "label": LABELS[index * index % 29 % len(LABELS)]}
@@ -119,7 +119,7 @@ def check(setting: Setting) -> None:
     weights in the same way; their schedules are off by one step.
     """
     bert = checkpoint(BertForSequenceClassification, setting, dropout=0.0)
-    records = labelled(BATCH_SIZE, setting)
+    records = label_comments(BATCH_SIZE, setting)
     start = BertForSequenceClassification.from_pretrained(bert).state_dict()
     sides = (
         ours(bert, records, setting, CHECKED_STEPS),

@@ -26,7 +26,7 @@ def per_label(key: str, values: Union[float, PerLabel], names: Sequence[str]) ->
     return torch.tensor(values, dtype=torch.float)
 
 
-def balanced(counts: Sequence[int]) -> Tensor:
+def balanced_weights(counts: Sequence[int]) -> Tensor:
     """Computes weights that let every label count the same, as `balanced` of scikit-learn."""
     total = torch.tensor(counts, dtype=torch.float)
     return total.sum() / (len(counts) * total.clamp(min=1))
