@@ -31,7 +31,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         What `allennlp predict` writes: `json`, or `conll`, two columns of words and tags with a
         blank line after each text. An error then stands on a line `-DOCSTART-`, which readers of
         such files pass over.
-    token_budget, precision : optional
+    model, dataset_reader, frozen, token_budget, precision :
         See `BertPredictor`.
     """
 
