@@ -17,7 +17,7 @@ WAY = (
 
 def get_tensors(tokens: TextFieldTensors, index: str) -> dict[str, Tensor]:
     """
-    The `input_ids`, `token_type_ids` and `mask` of a text field.
+    Gives the `input_ids`, `token_type_ids` and `mask` of a text field, shape `(*, length)` each.
 
     # Raises
 
@@ -29,7 +29,7 @@ def get_tensors(tokens: TextFieldTensors, index: str) -> dict[str, Tensor]:
         raise ConfigurationError(_misfit(tokens, index))
     shapes = {getattr(field[key], "shape", None) for key in KEYS}
     if len(shapes) > 1 or len(shapes.pop() or ()) < 2:
-        given = (f"{key} {_shown(field[key])}" for key in KEYS)
+        given = (f"{key} {_describe(field[key])}" for key in KEYS)
         raise ConfigurationError(
             f"`tokens` has tensors of other shapes than (batch_size, length): {', '.join(given)}. "
             "They are tensors of one shape; a single text is a batch of one, `ids.unsqueeze(0)`."
@@ -53,10 +53,10 @@ def _misfit(tokens: Any, index: str) -> str:
         )
     first = given[0] if isinstance(given, (list, tuple)) and given else given
     kind = "raw text" if isinstance(first, str) else "bare ids, without token types and mask"
-    return f"`tokens` is {kind} ({_shown(given)}); expected {wanted}, tensors. {WAY}"
+    return f"`tokens` is {kind} ({_describe(given)}); expected {wanted}, tensors. {WAY}"
 
 
-def _shown(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"Tensor {(*value.shape,)}"
     return f"{type(value).__name__} {str(value)[:40]}"

@@ -65,10 +65,12 @@ class PrepackedLinear(torch.nn.Linear):
     def forward(self, input: Tensor) -> Tensor:
         if torch.is_grad_enabled() or input.device.type != "cpu" or input.dtype != torch.float32:
             return super().forward(input)
-        if self._prepacked is None or self._version != self.weight._version:
-            self._version = self.weight._version
+        version = self.weight._version
+        if self._prepacked is None or self._version != version:
             weight = self.weight.detach()
             self._prepacked = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
+            # Last, so that another thread does not take older weights for these.
+            self._version = version
         return torch.ops.mkldnn._linear_pointwise(input, self._prepacked, self.bias, "none", [], "")
 
 

@@ -43,7 +43,7 @@ class Prompt(NamedTuple):
 
 def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
     """
-    The settings in a record.
+    Reads the settings in a record.
 
     # Parameters
 
@@ -110,8 +110,8 @@ def _get(
 
 def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:
     """
-    Groups the indices of texts that are continued together: those with equal settings, except that one
-    sampled with a seed stays alone, so that its result is its own.
+    Groups the indices of texts that are continued together: those with equal settings, except that
+    one sampled with a seed stays alone, so that its result is its own.
     """
     groups: dict[Any, list[int]] = {}
     for index, setting in enumerate(settings):
@@ -135,7 +135,8 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
 
     `List[Tensor]`: the ids of each continuation, with the piece that ended it, if it was ended.
     """
-    # Padding stands on the left, so that all continuations begin at the same place.
+    # Padding stands on the left, so that all continuations begin in one column.
+    # Both (texts, length)
     input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
     mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
     with SeededGenerator(how.generation.seed, model.device).resume():
@@ -145,7 +146,7 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
 
 def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[int]:
     """
-    The continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
+    Yields the continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
     between two of them the model and the random generators are free. Beams are known at their end
     only.
     """
@@ -186,7 +187,7 @@ class SeededGenerator:
 
     @contextmanager
     def resume(self) -> Iterator[None]:
-        """Begins with the seed, and later where it stopped."""
+        """Draws from the seed on, and later from where it stopped."""
         if self._seed is None:
             yield
             return

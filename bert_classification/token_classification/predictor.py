@@ -23,7 +23,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
     # Parameters
 
     aggregation : `str`, optional
-        In the place of the model's: `first`, `average` or `max`.
+        Instead of the model's: `first`, `average` or `max`.
     output_scheme : `str`, optional
         The scheme of `tags`: `IOB1`, `IOB2` or `BIOES`. By default the tags come as the model gives
         them, IOB2 in which an `I-` may continue nothing.
@@ -31,7 +31,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         What `allennlp predict` writes: `json`, or `conll`, two columns of words and tags with a
         blank line after each text. An error then stands on a line `-DOCSTART-`, which readers of
         such files pass over.
-    token_budget, precision : optional
+    model, dataset_reader, frozen, token_budget, precision :
         See `BertPredictor`.
     """
 
