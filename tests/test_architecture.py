@@ -122,7 +122,7 @@ def targets_of(node: ast.AST) -> list[ast.AST]:
 
 
 def replaces_a_name(node: ast.AST) -> bool:
-    """Whether a call registers something under a name that another may have."""
+    """Tells whether a call registers something under a name that another may have."""
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
