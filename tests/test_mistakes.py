@@ -56,7 +56,7 @@ class Newcomer:
         return batch.as_tensor_dict()
 
     def own_tensors(self, **options: Any) -> dict[str, Any]:
-        """A text, put through the tokenizer by hand and named as the model names it."""
+        """Puts a text through the tokenizer by hand, and names it as the model does."""
         given = self.tokenizer(["A long way"], return_tensors="pt", **options)
         return {"bert": {**given, "mask": given["attention_mask"]}}
 
@@ -68,7 +68,7 @@ class Newcomer:
         return Path(shutil.copytree(BERT, self.directory / "bert"))
 
     def edit(self, file: str, old: str, new: str) -> str:
-        """A copy of the tiny BERT with another text in one of its files."""
+        """Makes a copy of the tiny BERT with another text in one of its files."""
         path = self.checkpoint() / file
         assert old in path.read_text(encoding="utf-8")
         changed = path.read_text(encoding="utf-8").replace(old, new)

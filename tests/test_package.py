@@ -5,6 +5,7 @@ belong together.
 
 import importlib
 import inspect
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ from tests.support import PACKAGE, ROOT, TASKS, predictor_class, short_record
 
 def test_there_are_tasks() -> None:
     assert "classification" in TASKS
+
+
+@pytest.mark.parametrize(
+    "module", ["bert_classification.bert.encoder", "allennlp_compat", __name__]
+)
+def test_a_warning_that_we_cause_is_an_error(module) -> None:
+    with pytest.raises(DeprecationWarning):
+        warnings.warn_explicit("old", DeprecationWarning, "a file", 1, module=module)
 
 
 @pytest.mark.parametrize("task", TASKS)

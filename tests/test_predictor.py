@@ -16,7 +16,7 @@ def predictor(archive_of) -> Predictor:
 
 
 def packed_batches(monkeypatch) -> list[list[int]]:
-    """The lengths of the texts that go through BERT together, as they are packed."""
+    """Gives the lengths of the texts that go through BERT together, as they are packed."""
     batches = []
 
     def packing(mask):

@@ -13,7 +13,7 @@ WEIGHTS = "weights.th"
 
 
 def pack(directory: Path, *others: tarfile.TarInfo) -> Path:
-    """The directory as an archive, with further members."""
+    """Packs the directory as an archive, with further members."""
     archive = directory.parent / "packed.tar.gz"
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(directory.iterdir()):
@@ -24,7 +24,7 @@ def pack(directory: Path, *others: tarfile.TarInfo) -> Path:
 
 
 def change_config(directory: Path, **changes: object) -> Path:
-    """Keys may lead into nested objects, with `__` between them."""
+    """Changes keys, which may lead into nested objects, with `__` between them."""
     config = json.loads((directory / "config.json").read_text())
     for path, value in changes.items():
         *keys, last = path.split("__")
@@ -37,7 +37,7 @@ def change_config(directory: Path, **changes: object) -> Path:
 
 
 def refusal(archive: Path) -> str:
-    """The one sentence with which an archive is not opened."""
+    """Gives the one sentence with which an archive is not opened."""
     with pytest.raises(ConfigurationError) as caught:
         load_archive(archive)
     sentence = str(caught.value)

@@ -5,16 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from allennlp.common import Params
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 from allennlp.training import TrainerCallback
-from fastapi.testclient import TestClient
 from transformers import PreTrainedModel
 
-from bert_classification.serving.app import make_app
 from tests.support import BERT, FIXTURES, ROOT, TASKS, allennlp, read_json_lines
 
 RECORD = {"text": "The soup was cold.", "text_pair": "How was it?"}
@@ -115,7 +114,7 @@ class TestEveryTask:
 
         monkeypatch.setattr(PreTrainedModel, "from_pretrained", refuse)
 
-    def test_predict_and_serve(self, archive_of, task, moved, once) -> None:
+    def test_predict_and_serve(self, archive_of, task, moved, once, serve) -> None:
         records = FIXTURES / task / "predict.jsonl"
         arguments = ["--silent", "--batch-size", 4, "--output-file"]
         allennlp("predict", archive_of(task), records, *arguments, "before")
@@ -123,8 +122,8 @@ class TestEveryTask:
         before, after = (read_json_lines(Path(name)) for name in ("before", "after"))
         assert before and after == before
         record = json.loads(records.read_text().splitlines()[0])
-        with TestClient(make_app(Predictor.from_path(moved))) as client:
-            assert client.post("/predict", json=record).json().keys() == before[0].keys()
+        url = serve(Predictor.from_path(moved))
+        assert httpx.post(f"{url}/predict", json=record).json().keys() == before[0].keys()
 
     def test_evaluate(self, archive_of, task, moved, once) -> None:
         config = Params.from_file(str(ROOT / "training_config" / f"{task}.jsonnet"))

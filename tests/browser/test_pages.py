@@ -39,7 +39,7 @@ class Page:
         return [each.get_property("textContent") for each in self(selector)]
 
     def wait(self) -> None:
-        """Until an answer or an error is there; the page is not busy before it asks, either."""
+        """Waits for an answer or an error; before it asks the page is not busy, either."""
         WebDriverWait(self.browser, 60, 0.02).until(
             lambda _: self("#view > *, #error > *") and self("#result[aria-busy=false]")
         )
@@ -116,7 +116,7 @@ def with_markup(value: Any) -> Any:
 
 
 def shows(page: Page, task: str, answer: dict[str, Any]) -> bool:
-    """Whether the page shows an answer as its task is shown."""
+    """Tells whether the page shows an answer as its task is shown."""
     return importlib.import_module(f"tests.{task}.page").shows(page, answer)
 
 

@@ -20,7 +20,7 @@ ODD = ["Café Łódź 😀 COST 3.50€", "a\u0301 [MASK] unaffable", "\u4f60\u5
 
 
 def open_exported(directory: Path) -> tuple[Any, Any]:
-    """The plain class of transformers, which finds all weights and no other, and the tokenizer."""
+    """Gives the plain class of transformers, with all weights and no other, and the tokenizer."""
     name = json.loads((directory / "config.json").read_text())["architectures"][0]
     head_class = getattr(transformers, name)
     head, report = head_class.from_pretrained(directory, output_loading_info=True)

@@ -24,7 +24,7 @@ def vocabulary(archive_of, monkeypatch) -> Path:
 
 
 def change(config: dict[str, Any], message: str) -> dict[str, Any]:
-    """The config with every change that the message asks for, and no other."""
+    """Makes every change to a config that the message asks for, and no other."""
     advice = ADVICE.findall(message)
     assert len(advice) == message.count("\n- ")
     for key, _, _ in advice:

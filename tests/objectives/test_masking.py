@@ -16,7 +16,7 @@ TOKENIZER = WordPieceTokenizer(BERT)
 
 
 def texts(rows: int = 400, length: int = 100) -> tuple[Tensor, Tensor]:
-    """Random pieces between [CLS] and [SEP], some of them special, with padding of any length."""
+    """Draws pieces between [CLS] and [SEP], some of them special, with padding of any length."""
     generator = torch.Generator().manual_seed(5)
     input_ids = torch.randint(len(TOKENIZER), (rows, length), generator=generator)
     lengths = torch.randint(10, length + 1, (rows, 1), generator=generator)

@@ -17,7 +17,7 @@ def make_reader(max_pieces: int = 128, **options: Any) -> BertForPreTrainingRead
 
 
 def segments(instance: Any) -> tuple[list[int], list[int], int]:
-    """The ids of both segments without special pieces, and the label."""
+    """Gives the ids of both segments without special pieces, and the label."""
     tokens = instance["tokens"]
     ids = tokens.ids.tolist()
     label = instance["next_sentence_label"].label

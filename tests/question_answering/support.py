@@ -23,13 +23,13 @@ def gold(context: str, *texts: str) -> list[dict]:
 
 
 def plain(text: str) -> list[str]:
-    """The words that count, by the definition of the official evaluation."""
+    """Gives the words that count, by the definition of the official evaluation."""
     text = "".join(mark for mark in text.lower() if mark not in string.punctuation)
     return re.sub(r"\b(?:an?|the)\b", " ", text).split()
 
 
 def plain_scores(prediction: str, answers: list[str]) -> tuple[float, float]:
-    """Exact match and F1 of one question, written down from that definition."""
+    """Computes exact match and F1 of one question, written down from that definition."""
     answers = [answer for answer in answers if plain(answer)] or [""]
     em, f1 = 0.0, 0.0
     for words, wanted in ((plain(prediction), plain(answer)) for answer in answers):

@@ -9,7 +9,7 @@ from tests.question_answering.support import CONTEXT, LONG, make_reader
 
 class TestSpans:
     def all_spans(self, starts, ends, windows, offsets, longest) -> list:
-        """Every span that is permitted, best first, by plain loops."""
+        """Gives every span that is permitted, best first, by plain loops."""
         spans = []
         for window, (first, begin, end, own_begin, own_end) in enumerate(windows.tolist()):
             for start in range(own_begin, own_end):

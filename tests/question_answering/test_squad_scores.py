@@ -26,7 +26,7 @@ WITHOUT_EMPTY = [case for case in CASES if case[0] != "the"]
 
 
 def plain_best_threshold(part: int) -> tuple[float, float]:
-    """The best score and its threshold, answering one question more at a time."""
+    """Finds the best score and its threshold, answering one question more at a time."""
     current = best = sum(not answers for _, answers, _ in CASES)
     threshold = 0.0
     for text, answers, diff in sorted(CASES, key=lambda case: case[2]):

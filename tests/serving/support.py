@@ -49,7 +49,7 @@ class Server:
         return self.client.get("/ready").json() == {"status": "ready"}
 
     def figure(self, name: str) -> float:
-        """A figure of `/metrics`, 0 while it is not there."""
+        """Reads a figure of `/metrics`, 0 while it is not there."""
         headers = {"authorization": f"Bearer {TOKEN}"}
         text = self.client.get("/metrics", headers=headers).text
         found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)

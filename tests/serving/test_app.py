@@ -146,7 +146,7 @@ def test_docs_load_nothing_and_escape(client) -> None:
 
 
 def mutate(body: str, draw: random.Random) -> bytes:
-    """A body with some bytes removed, repeated, or put in."""
+    """Makes a body with some bytes removed, repeated, or put in."""
     data = bytearray(body.encode())
     for _ in range(draw.randint(1, 4)):
         start = draw.randrange(len(data) + 1)

@@ -37,7 +37,7 @@ def in_model_thread(predictor: Predictor, steps: Callable, **settings: Any) -> M
 
 
 def batches(metrics: Metrics) -> tuple[float, float]:
-    """How many batches were run, and how many records in all of them."""
+    """Counts how many batches were run, and how many records in all of them."""
     value = metrics.registry.get_sample_value
     return value("batch_records_count"), value("batch_records_sum")
 
