@@ -71,7 +71,9 @@ class PrepackedLinear(torch.nn.Linear):
         return torch.ops.mkldnn._linear_pointwise(input, weight, self.bias, "none", [], "")
 
     def _prepack(self) -> Tensor:
-        version, source = self.weight._version, self._source
+        # A model that is made in inference mode does not count versions.
+        version = 0 if self.weight.is_inference() else self.weight._version
+        source = self._source
         replaced = source is None or source.data_ptr() != self.weight.data_ptr()
         if self._prepacked is None or replaced or self._version != version:
             source = self.weight.detach()
@@ -123,10 +125,10 @@ def _quantize(encoder: torch.nn.Module) -> None:
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = engine
     try:
-        for module in encoder.modules():
-            # A predictor in float32 may have come first.
-            if type(module) is PrepackedLinear:
-                module.__class__ = torch.nn.Linear
+        # A predictor in float32 may have come first.
+        layers: list[Any] = [each for each in encoder.modules() if type(each) is PrepackedLinear]
+        for layer in layers:
+            layer.__class__ = torch.nn.Linear
         per_row = torch.ao.quantization.per_channel_dynamic_qconfig
         # In place: a copy would have a configuration of its own, without the packed attention.
         torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear: per_row}, inplace=True)

@@ -96,3 +96,11 @@ def test_int8_after_float32_is_int8(bert: BertModel) -> None:
     set_precision(bert, "int8")
     assert not any(isinstance(module, PrepackedLinear) for module in bert.modules())
     assert torch.equal(run(bert), run(plain))
+
+
+def test_a_model_that_is_made_in_inference_mode(bert: BertModel) -> None:
+    with torch.inference_mode():
+        made = load()
+        set_precision(made, "float32")
+    assert torch.equal(run(made), run(bert))
+    assert torch.equal(run(made), run(bert))
