@@ -60,10 +60,13 @@ class BertForTokenClassificationPredictor(BertPredictor):
         output_format: str = "json",
         **kwargs,
     ) -> None:
-        aggregation = aggregation and check_aggregation(aggregation)
+        if aggregation is not None:
+            check_aggregation(aggregation)
         own = with_settings(model, aggregation=aggregation)
         super().__init__(own, dataset_reader, frozen, **kwargs)
-        self._scheme = output_scheme and check_scheme(output_scheme, "output_scheme")
+        if output_scheme is not None:
+            check_scheme(output_scheme, "output_scheme")
+        self._scheme = output_scheme
         if output_format not in ("json", "conll"):
             raise ConfigurationError(
                 f"`output_format` is {output_format!r}; expected json or conll."

@@ -14,7 +14,7 @@ PREFIXES = {"IOB1": ("B", "I"), "IOB2": ("B", "I"), "BIOES": ("B", "I", "E", "S"
 
 
 def check_scheme(scheme: str, key: str) -> str:
-    if scheme not in PREFIXES:
+    if scheme not in list(PREFIXES):
         raise ConfigurationError(f"`{key}` is {scheme!r}; expected one of {', '.join(PREFIXES)}.")
     return scheme
 
