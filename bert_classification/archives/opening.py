@@ -159,7 +159,7 @@ def _load(
         overrides = json.dumps(overrides)
     replaced = parse_overrides(overrides)
     config = Params(with_overrides(written, replaced) if replaced else written)
-    with registered_names_only(frozenset(strings(replaced))):
+    with registered_names_only(frozenset(strings(replaced))), serialization.reading_weights():
         reader, validation_reader = archival._load_dataset_readers(
             config.duplicate(), str(directory)
         )

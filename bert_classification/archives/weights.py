@@ -15,7 +15,8 @@ from torch import Tensor
 from bert_classification.archives import extraction
 from bert_classification.archives.extraction import InvalidArchiveError
 
-NAMES = ("weights.safetensors", "weights.th", "best.th")
+ARCHIVED_NAMES = ("weights.safetensors", "weights.th")
+NAMES = (*ARCHIVED_NAMES, "best.th")
 """In the order in which they are looked for in an archive, or a directory of training."""
 
 State = dict[str, Tensor]
