@@ -12,6 +12,9 @@ from bert_classification.serving.settings import Settings
 BODY_GRACE = 3.0
 """Seconds that a body which is half there has to come, once the server was told to stop."""
 
+READ_SIZE = 1 << 14
+"""Bytes that are read of a connection at once."""
+
 
 class Connections:
     """
@@ -69,6 +72,8 @@ class TimedProtocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        # asyncio's name for what one `recv` asks for; its own 256 KiB for each add up.
+        transport.max_size = READ_SIZE  # type: ignore[attr-defined]
         if self._room.add(self):
             self._start_timer(self._settings.head_timeout, self._expire)
         else:

@@ -90,7 +90,8 @@ class Predictions:
         return self._settings.max_record_tokens
 
     async def _read_body(self, request: Request) -> bytes:
-        body = await request.body()
+        # `request.body()` keeps it in the request, which lives on until garbage is collected.
+        body = b"".join([part async for part in request.stream()])
         if self._log_inputs:
             logger.info("%s %r", request.url.path, body)
         return body
@@ -121,7 +122,8 @@ class Predictions:
         checked = [self._record_or_error(record) for record in records]
         results = self._predictor.instances_or_errors(successes(checked))
         limited = [self._limit_pieces(result) for result in results]
-        return records, replace_successes(checked, limited)
+        outcomes = replace_successes(checked, limited)
+        return records, [without_trace(outcome) for outcome in outcomes]
 
     def _record_or_error(self, record: Any) -> Union[JsonDict, RecordError]:
         try:
@@ -174,6 +176,16 @@ def one_record(value: Any) -> list[Any]:
     if not isinstance(value, dict):
         raise HTTPException(400, "expected one record, a JSON object; /predict_batch takes a list.")
     return [value]
+
+
+def without_trace(outcome: T) -> T:
+    """
+    Takes from an error what it came through: these frames hold the body and, in a circle, the
+    error, so that all of them would stay until garbage is collected.
+    """
+    if isinstance(outcome, Exception):
+        outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
+    return outcome
 
 
 def text_size(value: Any) -> int:
