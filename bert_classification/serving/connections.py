@@ -1,6 +1,7 @@
 """What a connection may take: a time for each head and each answer, and a share of the sockets."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Callable, Optional
 
 import h11
@@ -156,8 +157,9 @@ class TimedProtocol(H11Protocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            for event in _error_events(status, sentence):
-                self.transport.write(self.conn.send(event) or b"")
+            with suppress(h11.LocalProtocolError):  # The answer to HEAD has no body.
+                for event in _error_events(status, sentence):
+                    self.transport.write(self.conn.send(event) or b"")
         self._start_timer(self._settings.head_timeout, self._expire)
         self.transport.close()
 

@@ -77,7 +77,7 @@ def add_pages(
 
     @app.get("/about")
     async def get_about() -> StrictJSONResponse:
-        """What is served: the task, an example, its labels, and what the server can do with it."""
+        """Tells what is served: the task, an example, its labels, and what the server can do with it."""
         return StrictJSONResponse(about)
 
     if about["saliency"]:
@@ -140,7 +140,7 @@ def add_saliency(app: FastAPI, predictor: Any, predictions: Predictions) -> None
 
     @app.post("/saliency", responses=REFUSALS, openapi_extra=request)
     async def saliency(request: Request) -> StrictJSONResponse:
-        """How much each word of a record counts for the answer."""
+        """Tells how much each word of a record counts for the answer."""
         with refuse_records():
             record = await predictions.read_record(request, MAX_PIECES)
             words = await predictions.call(word_importance, predictor, record)
@@ -155,7 +155,7 @@ def add_stream(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
     )
     async def stream(request: Request) -> StreamingResponse:
         """
-        A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
+        Gives a continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
         far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
         goes away stops it.
         """

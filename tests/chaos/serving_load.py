@@ -1,7 +1,7 @@
 """
-Lays siege to an `allennlp serve` of its own over loopback, and says what a normal client sees of it:
+Lays siege to an `allennlp serve` of its own over loopback, and says what a normal client sees:
 
-    .venv/bin/python tests/chaos/serving_load.py [--archive model.tar.gz] [--seconds 8] [--files 256]
+    .venv/bin/python tests/chaos/serving_load.py [--archive model.tar.gz] [--files 256]
 
 Each attack is bounded in its number of connections and its time. The exit status is 1 when the
 normal client was not served, the memory grew by more than a tenth, or the log by 1 MB a minute.
@@ -74,8 +74,8 @@ class Figures(NamedTuple):
     def line(self, memory: int) -> str:
         cuts = statistics.quantiles([*self.times, *self.times], n=100)
         return (
-            f"p50 {cuts[49] * 1000:5.0f} ms, p99 {cuts[98] * 1000:5.0f} ms, {len(self.failures)} of "
-            f"{len(self.times)} failed, memory {self.memory >> 20} MiB "
+            f"p50 {cuts[49] * 1000:5.0f} ms, p99 {cuts[98] * 1000:5.0f} ms, "
+            f"{len(self.failures)} of {len(self.times)} failed, memory {self.memory >> 20} MiB "
             f"({100 * (self.memory / memory - 1):+.1f} %), log {self.log / 1024:.1f} KiB a minute "
             + ", ".join(sorted(set(self.failures)))
         )
