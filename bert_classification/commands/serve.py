@@ -71,12 +71,15 @@ class Serve(Subcommand):
 def serve(args: argparse.Namespace) -> None:
     """Loads the archive and serves it until the process is told to stop."""
     # FastAPI and uvicorn take most of a second to import, which the other commands need not pay.
-    import uvicorn
-
     from bert_classification.serving.app import make_app
     from bert_classification.serving.batching import CallingThread
+    from bert_classification.serving.guard import encode_token
+    from bert_classification.serving.logs import RepeatFilter
+    from bert_classification.serving.server import make_server
 
     settings = Settings.of(args)
+    if args.token is not None:
+        encode_token(args.token)
     check_for_gpu(args.cuda_device)
     archive = load_archive(
         args.archive_path,
@@ -101,19 +104,13 @@ def serve(args: argparse.Namespace) -> None:
     # and then.
     gc.collect()
     gc.freeze()
-    config = uvicorn.Config(
-        app,
-        host=args.host,
-        port=args.port,
-        root_path=args.root_path,
-        # By default uvicorn closes the log files that are open.
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    repeats = RepeatFilter()
+    for handler in logging.root.handlers:
+        handler.addFilter(repeats)
+    server = make_server(app, settings, host=args.host, port=args.port, root_path=args.root_path)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
         # The server finishes what it accepted.
-        signal.signal(number, server.handle_exit)
+        signal.signal(signal_number, server.handle_exit)
     logger.info("serving %s on http://%s:%d", args.archive_path, args.host, args.port)
     with ThreadPoolExecutor(1, "server") as server_thread:
         running = server_thread.submit(server.run)

@@ -4,7 +4,7 @@ import asyncio
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, AsyncIterator, Callable, Optional, Sequence
+from typing import AsyncIterator, Optional, Sequence
 
 from allennlp.predictors import Predictor
 from fastapi import FastAPI, Response
@@ -19,7 +19,7 @@ from bert_classification.serving.guard import GuardMiddleware, error_response
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.pages import add_pages
 from bert_classification.serving.predictions import Predictions
-from bert_classification.serving.responses import StrictJSONResponse
+from bert_classification.serving.responses import HeadersMiddleware, StrictJSONResponse
 from bert_classification.serving.settings import Settings
 
 
@@ -60,6 +60,7 @@ def make_app(
             allow_methods=["GET", "POST"],
             allow_headers=["authorization", "content-type"],
         )
+    app.add_middleware(HeadersMiddleware)
     app.add_exception_handler(HTTPException, error_response)
 
     # Predictors of other packages have no example. The first prediction is a slow one.
@@ -74,17 +75,12 @@ def make_app(
     add_probes(app, metrics)
     add_docs(app)
 
-    async def run(function: Callable[..., Any], *args: Any) -> Any:
-        """What a function gives in the model's thread, beside the batches and within the limits."""
-        async with model.slot():
-            return await model.call(function, *args)
-
-    add_pages(app, predictor, run, title, field_names, static_dir)
+    add_pages(app, predictor, predictions, title, field_names, static_dir)
     return app
 
 
 def add_probes(app: FastAPI, metrics: Metrics) -> None:
-    """What orchestrators and Prometheus ask for."""
+    """Adds what orchestrators and Prometheus ask for."""
 
     @app.get("/health", summary="The server is alive.")
     async def health() -> StrictJSONResponse:

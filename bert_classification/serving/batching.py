@@ -43,7 +43,7 @@ class CallingThread(Executor):
         return future
 
     def run(self) -> None:
-        """Until `shutdown`, and all that was submitted before it is done."""
+        """Runs calls until `shutdown`, and until all that was submitted before it is done."""
         for future, call in iter(self._calls.get, None):
             if future.set_running_or_notify_cancel():
                 try:
@@ -83,8 +83,8 @@ class ModelThread:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
         """
-        A request's slot in the queue, which it has until it is answered. Raises `HTTPException`:
-        503 when there is none, 504 when time is over.
+        Gives a request a slot in the queue, which it has until it is answered. Raises
+        `HTTPException`: 503 when there is none, 504 when time is over.
         """
         limit, seconds = self._settings.max_queue, self._settings.timeout
         if self._requests >= limit:
@@ -105,12 +105,12 @@ class ModelThread:
             self._metrics.queue.set(self._requests)
 
     async def predict(self, instances: Sequence[Instance]) -> list[Any]:
-        """The output for each instance, or the exception that the model raised."""
+        """Gives the output for each instance, or the exception that the model raised."""
         jobs = [self._add(each, num_word_pieces(each)) for each in instances]
         return await asyncio.gather(*jobs, return_exceptions=True)
 
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """What a function returns that is run in the model's thread."""
+        """Gives what a function returns that is run in the model's thread."""
         return await self._add(partial(function, *args), math.inf)
 
     def _add(self, task: Union[Instance, partial], pieces: float) -> asyncio.Future:
@@ -156,7 +156,7 @@ class ModelThread:
         return batch
 
     def _execute(self, tasks: list[Any]) -> list[Any]:
-        """A result or an exception for each; after a failure of several each is tried alone."""
+        """Gives a result or an exception for each; after a failure of several, tries each alone."""
         try:
             if isinstance(tasks[0], partial):
                 return [tasks[0]()]

@@ -9,8 +9,16 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from bert_classification.serving.settings import Settings
+
 MAX_DEPTH = 64
 """How deep lists and objects may be nested; JSON's own code gives up somewhere above."""
+
+SMALL_BODY = 1 << 16
+"""Bytes of a body that are read at once, whatever else there is."""
+
+LARGE_BODIES = 1 << 23
+"""Bytes of all the larger bodies that are held at once."""
 
 
 def check_head(headers: Headers, limit: int) -> None:
@@ -29,32 +37,61 @@ def check_head(headers: Headers, limit: int) -> None:
         raise HTTPException(415, f"content-type: expected application/json, got {given!r}.")
 
 
-def limit_body(receive: Receive, limit: int, seconds: float) -> Receive:
+class LimitedBody:
     """
-    Makes an ASGI `receive` that reads no more than `limit` bytes of a body, and for no longer than so
-    many seconds; then it raises `HTTPException` 413 or 408.
-    """
-    size, complete = 0, False
-    deadline = asyncio.get_running_loop().time() + seconds
+    A request's body, of which no more than `max_body_bytes` are read, and for no longer than
+    `timeout` seconds. What is above `SMALL_BODY` of a body waits in the client until one of the
+    `large` is free, which it then is until `release`: so 128 large requests take no more memory
+    than a few.
 
-    async def receive_part() -> Message:
-        nonlocal size, complete
+    `receive` is an ASGI `receive`. It raises `HTTPException`: 408, 413, or 503 when there were too
+    many large ones for all its time.
+    """
+
+    def __init__(self, receive: Receive, settings: Settings, large: asyncio.Semaphore) -> None:
+        self._receive = receive
+        self._settings = settings
+        self._large = large
+        self._deadline = asyncio.get_running_loop().time() + settings.timeout
+        self._size = 0
+        self._is_large = self._complete = False
+
+    async def receive(self) -> Message:
         try:
-            async with asyncio.timeout_at(None if complete else deadline):
-                message = await receive()
+            async with asyncio.timeout_at(None if self._complete else self._deadline):
+                await self._wait_if_large()
+                message = await self._receive()
         except TimeoutError:
-            raise HTTPException(
-                408, f"the body was not there after {seconds:g} seconds.", {"connection": "close"}
-            ) from None
-        if not complete and message["type"] == "http.disconnect":
+            raise self._too_late() from None
+        if not self._complete and message["type"] == "http.disconnect":
             raise client_gone()
-        size += len(message.get("body", b""))
-        if size > limit:
-            raise _too_large(limit)
-        complete = not message.get("more_body", False)
+        self._size += len(message.get("body", b""))
+        if self._size > self._settings.max_body_bytes:
+            raise _too_large(self._settings.max_body_bytes)
+        self._complete = not message.get("more_body", False)
         return message
 
-    return receive_part
+    async def _wait_if_large(self) -> None:
+        if self._size > SMALL_BODY and not (self._is_large or self._complete):
+            await self._large.acquire()
+            self._is_large = True
+
+    def _too_late(self) -> HTTPException:
+        if self._size > SMALL_BODY and not self._is_large:
+            sentence = f"too many bodies above {SMALL_BODY} bytes at once; try again."
+            return HTTPException(503, sentence, {"connection": "close", "retry-after": "1"})
+        seconds = self._settings.timeout
+        sentence = f"the body was not there after {seconds:g} seconds."
+        return HTTPException(408, sentence, {"connection": "close"})
+
+    def release(self) -> None:
+        if self._is_large:
+            self._large.release()
+
+
+def large_bodies(max_body_bytes: int) -> asyncio.Semaphore:
+    """Counts the large bodies that are held at once."""
+    return asyncio.Semaphore(max(1, LARGE_BODIES // max_body_bytes))
 
 
 def client_gone() -> HTTPException:
@@ -72,7 +109,7 @@ def _too_large(limit: int) -> HTTPException:
 
 def parse_body(body: bytes) -> Any:
     """
-    The JSON value in a body.
+    Reads the JSON value in a body.
 
     # Raises
 

@@ -49,7 +49,7 @@ CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict, JsonDict]:
     """
-    What OpenAPI says of `/predict` and `/predict_batch`, by the predictor's example and the answer
+    Makes what OpenAPI says of `/predict` and `/predict_batch`, by the predictor's example and the answer
     to it; without them, any object.
     """
     example = getattr(predictor, "example", None)
@@ -68,7 +68,7 @@ def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict
 
 
 def record_schema(predictor: Predictor) -> JsonDict:
-    """A JSON schema of the predictor's records."""
+    """Makes a JSON schema of the predictor's records."""
     example = getattr(predictor, "example", None)
     schema = schema_of(example or {})
     if example and isinstance(predictor, BertPredictor):
@@ -83,14 +83,14 @@ def request_body(schema: JsonDict, example: Any) -> JsonDict:
 
 
 def required_keys(predictor: BertPredictor, example: JsonDict) -> list[str]:
-    """The keys without which the example would be none."""
+    """Finds the keys without which the example would be none."""
     shortened = [{name: value for name, value in example.items() if name != key} for key in example]
     results = predictor.instances_or_errors(shortened)
     return [key for key, result in zip(example, results) if isinstance(result, Exception)]
 
 
 def schema_of(value: Any) -> JsonDict:
-    """A JSON schema that a value like this one fits."""
+    """Makes a JSON schema that a value like this one fits."""
     if isinstance(value, dict):
         properties = {key: schema_of(each) for key, each in value.items()}
         return {"type": "object", "properties": properties}
@@ -112,7 +112,7 @@ def _operation(request: JsonDict, example: Any, answer: JsonDict, answer_example
 
 
 def add_docs(app: FastAPI) -> None:
-    """`GET /docs`; FastAPI's own loads its scripts from elsewhere."""
+    """Adds `GET /docs`; FastAPI's own loads its scripts from elsewhere."""
 
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
@@ -121,7 +121,7 @@ def add_docs(app: FastAPI) -> None:
 
 
 def render(description: JsonDict, base_url: str) -> str:
-    """An OpenAPI description as a page that loads nothing."""
+    """Shows an OpenAPI description as a page that loads nothing."""
     operations = [
         _render_operation(f"{base_url.rstrip('/')}{path}", path, method, operation)
         for path, methods in description["paths"].items()

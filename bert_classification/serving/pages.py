@@ -3,7 +3,7 @@
 import inspect
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, AsyncIterator, Awaitable, Callable, Iterator, Optional, Sequence
+from typing import Any, AsyncIterator, Iterator, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
@@ -15,37 +15,38 @@ from starlette.types import Scope
 
 from bert_classification.data.records import RecordError
 from bert_classification.predictor import BertPredictor
-from bert_classification.serving.body import parse_body
 from bert_classification.serving.description import REFUSALS, record_schema, request_body
 from bert_classification.serving.guard import fault
-from bert_classification.serving.predictions import one_record
+from bert_classification.serving.predictions import Predictions
 from bert_classification.serving.responses import StrictJSONResponse
-from bert_classification.serving.saliency import can_tell_importance, word_importance
+from bert_classification.serving.saliency import MAX_PIECES, can_tell_importance, word_importance
 
 STATIC = Path(__file__).parent / "static"
-HEADERS = {
-    # Whatever a record or a model may say, a browser runs and loads what stands here alone.
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+HEADERS = {"Cache-Control": "no-cache"}
+
+STATIC_DIR_HEADERS = {
+    # The pages of others may load what ours do not.
+    "Content-Security-Policy": "object-src 'none'; base-uri 'self'",
 }
 
-Run = Callable[..., Awaitable[Any]]
 
+class Files(StaticFiles):
+    """The files of a directory, with headers."""
 
-class OwnFiles(StaticFiles):
+    def __init__(self, directory: Path, headers: dict[str, str], html: bool = False) -> None:
+        super().__init__(directory=directory, html=html)
+        self._headers = headers
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers.update(HEADERS)
+        response.headers.update(self._headers)
         return response
 
 
 def add_pages(
     app: FastAPI,
     predictor: Predictor,
-    run: Run,
+    predictions: Predictions,
     title: str,
     field_names: Sequence[str] = (),
     static_dir: Optional[str] = None,
@@ -62,8 +63,8 @@ def add_pages(
     predictor : `Predictor`
         Any predictor; one that is not ours has a page with the fields `field_names`, or, without
         names, one for the record as JSON.
-    run : `Callable[..., Awaitable[Any]]`
-        `await run(function, *args)` calls a function where the model may be used.
+    predictions : `Predictions`
+        It reads the records, and calls functions where the model may be used.
     title : `str`
         The heading of the page.
     field_names : `Sequence[str]`, optional
@@ -76,15 +77,15 @@ def add_pages(
 
     @app.get("/about")
     async def get_about() -> StrictJSONResponse:
-        """What is served: the task, an example, its labels, and what the server can do with it."""
+        """Tells what is served: the task, an example, its labels, and what the server can do with it."""
         return StrictJSONResponse(about)
 
     if about["saliency"]:
-        add_saliency(app, predictor, run)
+        add_saliency(app, predictor, predictions)
     if about["stream"]:
-        add_stream(app, predictor, run)
+        add_stream(app, predictor, predictions)
     if static_dir is not None:
-        app.mount("/", StaticFiles(directory=static_dir, html=True))
+        app.mount("/", Files(Path(static_dir), STATIC_DIR_HEADERS, html=True))
         return
 
     @app.get("/", include_in_schema=False)
@@ -97,11 +98,11 @@ def add_pages(
         async def page() -> Response:
             return FileResponse(page_script(predictor), headers=HEADERS)
 
-    app.mount("/static", OwnFiles(directory=STATIC))
+    app.mount("/static", Files(STATIC, HEADERS))
 
 
 def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> JsonDict:
-    """The answer of `GET /about`."""
+    """Makes the answer of `GET /about`."""
     about = {
         "title": title,
         "task": None,
@@ -134,18 +135,19 @@ def page_script(predictor: Predictor) -> Path:
     return Path(inspect.getfile(type(predictor))).with_name("page.js")
 
 
-def add_saliency(app: FastAPI, predictor: Any, run: Run) -> None:
+def add_saliency(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
     request = request_body(record_schema(predictor), predictor.example)
 
     @app.post("/saliency", responses=REFUSALS, openapi_extra=request)
     async def saliency(request: Request) -> StrictJSONResponse:
-        """How much each word of a record counts for the answer."""
-        (record,) = one_record(parse_body(await request.body()))
-        with refusing_records():
-            return StrictJSONResponse(await run(word_importance, predictor, record))
+        """Tells how much each word of a record counts for the answer."""
+        with refuse_records():
+            record = await predictions.read_record(request, MAX_PIECES)
+            words = await predictions.call(word_importance, predictor, record)
+        return StrictJSONResponse(words)
 
 
-def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
+def add_stream(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
     request = request_body(record_schema(predictor), predictor.example)
 
     @app.post(
@@ -153,34 +155,34 @@ def add_stream(app: FastAPI, predictor: Any, run: Run) -> None:
     )
     async def stream(request: Request) -> StreamingResponse:
         """
-        A continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
+        Gives a continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
         far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
         goes away stops it.
         """
-        (record,) = one_record(parse_body(await request.body()))
-        outputs = predictor.stream_json(record)
-        with refusing_records():
-            first = await run(next, outputs, None)
-        lines = json_lines(first, outputs, run)
+        with refuse_records():
+            outputs = predictor.stream_json(await predictions.read_record(request))
+            first = await predictions.call(next, outputs, None)
+        lines = json_lines(first, outputs, predictions)
         # Or nginx would keep the lines until there are many.
         headers = {"X-Accel-Buffering": "no"}
         return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
 
 
 @contextmanager
-def refusing_records() -> Iterator[None]:
+def refuse_records() -> Iterator[None]:
+    """Answers a record that is not what the task expects by 422."""
     try:
         yield
     except RecordError as error:
         raise HTTPException(422, str(error)) from error
 
 
-async def json_lines(output: Any, outputs: Any, run: Run) -> AsyncIterator[bytes]:
-    """The output and those that follow it, a line each; other requests come in between."""
+async def json_lines(output: Any, outputs: Any, predictions: Predictions) -> AsyncIterator[bytes]:
+    """Yields the output and those that follow it, a line each; other requests come in between."""
     try:
         while output is not None:
             yield line(output)
-            output = await run(next, outputs, None)
+            output = await predictions.call(next, outputs, None)
     except HTTPException as error:
         yield line({"error": error.detail})
     except Exception as error:

@@ -36,8 +36,8 @@ class Word(NamedTuple):
 
 def can_tell_importance(predictor: BertPredictor) -> bool:
     """
-    Tells whether the task has labels, BERT reads all texts as one row, without padding, and there are
-    gradients, which integers have none of.
+    Tells whether the task has labels, BERT reads all texts as one row, without padding, and there
+    are gradients, which integers have none of.
     """
     wanted: TextInput = predictor._model.text_input
     in_one_row = not (wanted.output_hidden_states or wanted.output_attentions)
@@ -57,7 +57,7 @@ def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict
 
     # Raises
 
-    `RecordError` when the record is not what the task expects, or too long.
+    `RecordError` when the record is not what the task expects, or has more than `MAX_PIECES`.
     """
     example = predictor._dataset_reader.parse(record, "the record", labelled=False)
     rows = _rows(predictor._json_to_instance(record)["tokens"])
@@ -107,7 +107,7 @@ def _shares(
 def _words(
     predictor: BertPredictor, segment: Segment, ids: numpy.ndarray, shares: numpy.ndarray
 ) -> Iterator[tuple[Word, float]]:
-    """Yields all words of a segment, with the shares of those pieces of theirs that stand in a row."""
+    """Yields all words of a segment, with the shares of those of their pieces that are in a row."""
     (encoding,) = predictor._dataset_reader.tokenizer.encode([segment.text])
     of_pieces = numpy.zeros(len(encoding))
     matched = SequenceMatcher(None, ids.tolist(), encoding.ids, autojunk=False)

@@ -1,6 +1,7 @@
 """What `allennlp serve` permits; every field is an option of the command."""
 
 import argparse
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -29,15 +30,22 @@ class Settings:
     )
     max_queue: int = _option(128, "requests that wait or are run; more are answered by 503")
     timeout: float = _option(30.0, "seconds until a request is answered by 504")
+    max_connections: int = _option(
+        512, "connections; who comes then takes the room of the one that is idle for longest"
+    )
+    head_timeout: float = _option(
+        10.0, "seconds until the head of a request is there; then the connection is closed"
+    )
     max_body_bytes: int = _option(1 << 20, "bytes of a request; more are answered by 413")
     max_batch_records: int = _option(512, "records of a batch; more are answered by 413")
     max_record_tokens: int = _option(32768, "word pieces of one record, all its windows or choices")
 
     def __post_init__(self) -> None:
         for each in fields(self):
-            if getattr(self, each.name) <= 0:
+            value = getattr(self, each.name)
+            if not 0 < value < math.inf:
                 raise ConfigurationError(
-                    f"`{_flag(each.name)}` is {getattr(self, each.name)}; expected more than 0."
+                    f"`{_flag(each.name)}` is {value}; expected a number above 0."
                 )
 
     @staticmethod

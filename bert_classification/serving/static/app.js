@@ -4,43 +4,43 @@ import { sentence } from "./elements.js";
 import { makeForm } from "./form.js";
 import { importance } from "./importance.js";
 
-const at = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 
 let about, task, form, record;
 let request = new AbortController();
 
 async function start() {
-  at("error").replaceChildren();
+  byId("error").replaceChildren();
   about = await ask("about");
   task = await import(`./tasks/${about.task ?? "generic"}.js`);
-  at("title").textContent = about.title;
-  at("task").textContent = task.name;
-  at("purpose").textContent = task.purpose;
-  at("submit").textContent = task.verb;
-  at("importance").hidden = !about.saliency;
+  byId("title").textContent = about.title;
+  byId("task").textContent = task.name;
+  byId("purpose").textContent = task.purpose;
+  byId("submit").textContent = task.verb;
+  byId("importance").hidden = !about.saliency;
   document.body.dataset.task = about.task ?? "";
   document.title = `${task.name} · ${about.title}`;
-  form = makeForm(task.fields(about), at("fields"));
+  form = makeForm(task.fields(about), byId("fields"));
   form.fill(about.example);
   await submit();
 }
 
 function listen() {
-  at("form").addEventListener("submit", (event) => {
+  byId("form").addEventListener("submit", (event) => {
     event.preventDefault();
     submit();
   });
-  at("form").addEventListener("reset", (event) => {
+  byId("form").addEventListener("reset", (event) => {
     event.preventDefault();
     form.fill(about.example);
     submit();
   });
-  at("form").addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) at("form").requestSubmit();
+  byId("form").addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
   });
-  at("stop").addEventListener("click", () => request.abort());
-  at("importance-switch").addEventListener("change", showImportance);
-  at("token").addEventListener("input", (event) => setToken(event.target.value));
+  byId("stop").addEventListener("click", () => request.abort());
+  byId("importance-switch").addEventListener("change", showImportance);
+  byId("token").addEventListener("input", (event) => setToken(event.target.value));
 }
 
 /** Sends the record of the form and shows the answer; a later call takes the place of this one. */
@@ -49,10 +49,10 @@ async function submit() {
   request.abort();
   const mine = (request = new AbortController());
   busy(true);
-  at("error").replaceChildren();
+  byId("error").replaceChildren();
   try {
     record = task.record?.(form.read()) ?? form.read();
-    at("curl").textContent = curl();
+    byId("curl").textContent = curl();
     await answer(mine.signal);
     await showImportance();
   } catch (error) {
@@ -68,34 +68,34 @@ async function answer(signal) {
 }
 
 function show(output) {
-  at("headline").textContent = task.headline(output, record) ?? "";
-  at("view").replaceChildren(...task.view(output, record, about));
-  at("json").textContent = JSON.stringify(output, null, 2);
+  byId("headline").textContent = task.headline(output, record) ?? "";
+  byId("view").replaceChildren(...task.view(output, record, about));
+  byId("json").textContent = JSON.stringify(output, null, 2);
 }
 
 async function showImportance() {
-  at("importance-view").replaceChildren();
-  if (!at("importance-switch").checked) return;
-  at("importance-view").textContent = "Looking …";
+  byId("importance-view").replaceChildren();
+  if (!byId("importance-switch").checked) return;
+  byId("importance-view").textContent = "Looking …";
   try {
     const words = await ask("saliency", record, request.signal);
-    const wanted = at("importance-switch").checked;
-    at("importance-view").replaceChildren(...(wanted ? importance(words, record) : []));
+    const wanted = byId("importance-switch").checked;
+    byId("importance-view").replaceChildren(...(wanted ? importance(words, record) : []));
   } catch (error) {
-    at("importance-view").replaceChildren();
+    byId("importance-view").replaceChildren();
     if (error.name !== "AbortError") showError(error);
   }
 }
 
 function showError(error) {
-  at("token").hidden &&= !(error instanceof Unauthorized);
-  at("error").replaceChildren(sentence(error.message));
+  byId("token").hidden &&= !(error instanceof Unauthorized);
+  byId("error").replaceChildren(sentence(error.message));
 }
 
 function busy(is) {
   document.body.classList.toggle("busy", is);
-  at("result").setAttribute("aria-busy", is);
-  at("stop").hidden = !(is && about.stream);
+  byId("result").setAttribute("aria-busy", is);
+  byId("stop").hidden = !(is && about.stream);
 }
 
 function curl() {

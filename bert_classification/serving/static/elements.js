@@ -15,7 +15,7 @@ export function element(tag, attributes = {}, ...children) {
 
 /** A sentence whose `backticked` parts are code. */
 export function sentence(text) {
-  const parts = text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));
+  const parts = text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
   return element("span", {}, ...parts);
 }
 
@@ -57,13 +57,13 @@ export function marked(text, marks) {
   const characters = Array.from(text);
   const part = (start, end) => characters.slice(start, end).join("");
   const nodes = [];
-  let at = 0;
+  let done = 0;
   for (const mark of marks) {
-    if (mark.start < at) continue;
-    nodes.push(part(at, mark.start), mark.node(part(mark.start, mark.end)));
-    at = mark.end;
+    if (mark.start < done) continue;
+    nodes.push(part(done, mark.start), mark.node(part(mark.start, mark.end)));
+    done = mark.end;
   }
-  return [...nodes, part(at)];
+  return [...nodes, part(done)];
 }
 
 export const passage = (...children) => element("p", { class: "passage" }, ...children);

@@ -6,10 +6,10 @@ import { element } from "./elements.js";
  * `text` (default), `number`, `check`, `list` or `json`; `insert` is a text to put in by a button;
  * a field `within` another is of use when that one is checked.
  */
-export function makeForm(fields, place) {
+export function makeForm(fields, container) {
   const controls = fields.map((field) => ({ field, ...KINDS[field.kind ?? "text"](field) }));
   const options = controls.filter(({ field }) => field.option);
-  place.replaceChildren(
+  container.replaceChildren(
     ...controls.filter(({ field }) => !field.option).map(({ node }) => node),
     ...(options.length ? [optionGroup(options)] : []),
   );
@@ -18,7 +18,7 @@ export function makeForm(fields, place) {
       if (field.within) input.disabled = !document.getElementById(`field-${field.within}`).checked;
     }
   };
-  place.addEventListener("change", enable);
+  container.addEventListener("change", enable);
   return {
     fill(record) {
       for (const { field, set } of controls) set(record[field.key]);
@@ -103,17 +103,17 @@ const KINDS = {
       remove.addEventListener("click", () => {
         (item.nextElementSibling ?? item.previousElementSibling)?.querySelector("input").focus();
         item.remove();
-        number();
+        renumber();
       });
       list.append(item);
-      number();
+      renumber();
       return input;
     };
-    const number = () =>
-      [...list.children].forEach((item, at) => {
+    const renumber = () =>
+      [...list.children].forEach((item, index) => {
         const [input, remove] = item.children;
-        input.setAttribute("aria-label", `${field.item} ${at + 1}`);
-        remove.setAttribute("aria-label", `Remove ${field.item.toLowerCase()} ${at + 1}`);
+        input.setAttribute("aria-label", `${field.item} ${index + 1}`);
+        remove.setAttribute("aria-label", `Remove ${field.item.toLowerCase()} ${index + 1}`);
       });
     const more = element(
       "button",
