@@ -202,7 +202,8 @@ def _named_rows(
 
 def _rename_columns(record: Record, columns: Columns) -> Record:
     """
-    Puts the record under our keys; a column that lends its name to one of ours keeps no second name.
+    Puts the record under our keys; a column that lends its name to one of ours keeps no second
+    name.
     """
     if not columns:
         return record

@@ -13,8 +13,8 @@ KEYS_SHOWN = 12
 
 def get_text(values: Mapping[str, Any], key: str, *aliases: str) -> str:
     """
-    Reads the text under a key or one of its aliases; `RecordError` when it is missing, not a string, or
-    empty.
+    Reads the text under a key or one of its aliases; `RecordError` when it is missing, not a
+    string, or empty.
     """
     found = next((name for name in (key, *aliases) if name in values), None)
     if found is None:
