@@ -28,8 +28,8 @@ def saved_directory(part: str, serialization_dir: Optional[str]) -> Optional[str
 
 def has_weights(serialization_dir: Optional[str]) -> bool:
     """
-    Whether the directory of an archive, or of a training run, holds weights that are read after
-    construction.
+    Tells whether the directory of an archive, or of a training run, holds weights that are read
+    after construction.
     """
     return serialization_dir is not None and any(
         next(Path(serialization_dir).glob(name), None) is not None
@@ -77,7 +77,7 @@ def save_model_params(serialization_dir: Optional[str], params: dict[str, Any]) 
 
 
 def model_params(serialization_dir: str) -> Optional[dict[str, Any]]:
-    """What `save_model_params` has kept; `None` when there is none."""
+    """Reads what `save_model_params` has kept; `None` when there is none."""
     directory = saved_directory(MODEL_PARAMS, serialization_dir)
     if directory is None:
         return None
