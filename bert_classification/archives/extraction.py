@@ -51,8 +51,10 @@ def explain_failure(part: str) -> Iterator[None]:
     """Makes a refusal of whatever a part of an archive makes the libraries raise."""
     try:
         yield
-    except ConfigurationError:
+    except InvalidArchiveError:
         raise
+    except ConfigurationError as error:
+        raise InvalidArchiveError(" ".join(str(error).split())) from error
     except Exception as error:  # Damaged settings have no end of ways to fail.
         raise InvalidArchiveError(f"{part} is damaged ({describe_error(error)}).") from error
 

@@ -12,8 +12,8 @@ ours. What stands there in an archive is
   is read from the local cache, where only what the user once loaded lies, and never downloaded;
 - refused otherwise.
 
-Nothing is built of training's own sections (`train_data_path`, `trainer`, `vocabulary.directory` and
-so on), so they may say what they like. The caller's overrides may, too. What has parameters that
+Nothing is built of training's own sections (`train_data_path`, `trainer`, `vocabulary.directory`
+and so on), so they may say what they like. The caller's overrides may, too. What has parameters that
 nobody here knows is watched by `seal`.
 """
 

@@ -15,9 +15,9 @@ hostile one could claim to be of any. Against AllenNLP's way:
 - Weights are tensors, in safetensors or in PyTorch's format. What is built for them is measured
   first (see `sizes`), and they are compared with the model before they are loaded (see `fit`).
 
-What the caller gives, such as `--overrides`, may name files and classes as before. So is all when the environment
-has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with trusted_archives():`, for files of
-one's own that need it: then AllenNLP's functions run as they are.
+What the caller gives, such as `--overrides`, may name files and classes as before. So may all when
+the environment has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with trusted_archives():`,
+for files of one's own that need it: then AllenNLP's functions run as they are.
 """
 
 import json
@@ -37,6 +37,7 @@ from allennlp.common.meta import META_NAME, Meta
 from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
+from allennlp.predictors import Predictor
 
 from bert_classification.archives import fit, weights
 from bert_classification.archives.config import TRUST, read_config, registered_names_only, strings
@@ -58,6 +59,7 @@ VOCABULARY = "vocabulary/non_padded_namespaces.txt"
 
 _allennlps_load_archive: Any = archival.load_archive
 _allennlps_extracted_archive: Any = archival.extracted_archive
+_allennlps_predictor_from_archive: Any = Predictor.from_archive
 _trusted = ContextVar("trusted", default=False)
 
 
@@ -129,7 +131,7 @@ def _contents(archive_file: Any) -> Iterator[Path]:
             if extracted not in str(error):
                 raise
             text = str(error).replace(extracted, str(archive_file))
-            raise ConfigurationError(text) from error
+            raise type(error)(text) from error
 
 
 def _load(
@@ -199,6 +201,17 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
     fit.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model.cpu()
+
+
+def predictor_from_archive(
+    cls: type[Predictor], archive: archival.Archive, *args: Any, **kwargs: Any
+) -> Predictor:
+    """Makes the predictor for an archive, as AllenNLP's function does, and downloads nothing."""
+    make = _allennlps_predictor_from_archive.__func__
+    if are_trusted():
+        return make(cls, archive, *args, **kwargs)
+    with sealed():
+        return make(cls, archive, *args, **kwargs)
 
 
 def _overrides_load(model_class: Any) -> bool:
