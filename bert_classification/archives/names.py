@@ -13,7 +13,7 @@ ours. What stands there in an archive is
 - refused otherwise.
 
 Nothing is built of training's own sections (`train_data_path`, `trainer`, `vocabulary.directory`
-and so on), so they may say what they like. The caller's overrides may, too. What has parameters that
+and so on), so they may say what they like. So may the caller's overrides. What has parameters that
 nobody here knows is watched by `seal`.
 """
 
