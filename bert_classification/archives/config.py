@@ -15,12 +15,13 @@ from allennlp.common import Registrable
 from allennlp.models.archival import CONFIG_NAME
 
 from bert_classification.archives.extraction import InvalidArchiveError, describe_error, require
-from bert_classification.archives.names import take_from_archive, walk
+from bert_classification.archives.names import TRUST, take_from_archive, walk
 
-TRUST = "BERT_CLASSIFICATION_TRUST_ARCHIVES"
 MAX_CONFIG_BYTES = 2**24
 LATER_SECTIONS = ("data_loader", "validation_data_loader", "evaluation")
 """What `allennlp evaluate` builds from the config after the archive was opened."""
+SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
+MAX_WORKERS = 256
 
 _allennlps_resolve_class_name: Any = Registrable.resolve_class_name
 _dotted_names: ContextVar[Optional[frozenset[str]]] = ContextVar("dotted_names", default=None)
@@ -58,6 +59,7 @@ def _check_config(config: Any) -> None:
         named = isinstance(section, dict) and isinstance(section.get("type"), str)
         if not named and not (key == "model" and isinstance(section, str)):
             raise InvalidArchiveError(f"`{key}` with its `type` is missing in {CONFIG_NAME}.")
+    _check_later_sections(config)
     registered = {name for names in Registrable._registry.values() for name in names}
     for keys, value in walk(config):
         key = keys[-1]
@@ -66,6 +68,21 @@ def _check_config(config: Any) -> None:
                 raise InvalidArchiveError(_explain_dotted_name(".".join(keys), value))
         if key == "trust_remote_code" and value:
             raise InvalidArchiveError(f"`{'.'.join(keys)}` asks for code from the model hub.")
+
+
+def _check_later_sections(config: dict[str, Any]) -> None:
+    for section in LATER_SECTIONS:
+        if not isinstance(config.get(section), (dict, type(None))):
+            raise InvalidArchiveError(f"`{section}` in {CONFIG_NAME} is no object.")
+        workers = (config.get(section) or {}).get("num_workers")
+        if isinstance(workers, int) and not 0 <= workers <= MAX_WORKERS:
+            raise InvalidArchiveError(
+                f"`{section}.num_workers` is {workers}; expected at most {MAX_WORKERS} processes."
+            )
+    for key in SEEDS:
+        seed = config.get(key)
+        if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**32):
+            raise InvalidArchiveError(f"`{key}` is {seed!r}; expected a number below 2**32.")
 
 
 def _explain_dotted_name(where: str, name: str) -> str:

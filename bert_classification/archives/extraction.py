@@ -56,7 +56,8 @@ def explain_failure(part: str) -> Iterator[None]:
     except ConfigurationError as error:
         raise InvalidArchiveError(" ".join(str(error).split())) from error
     except Exception as error:  # Damaged settings have no end of ways to fail.
-        raise InvalidArchiveError(f"{part} is damaged ({describe_error(error)}).") from error
+        reason = describe_error(error)
+        raise InvalidArchiveError(f"{part} is damaged, or cannot be built ({reason}).") from error
 
 
 def describe_error(error: Exception) -> str:

@@ -41,6 +41,7 @@ BUILT = (
 """The sections of which `load_archive` and `allennlp evaluate` build something."""
 INITIAL_WEIGHTS = frozenset(("initializer", "pretrained_file"))
 OF_THIS_ARCHIVE = "of this archive"
+TRUST = "BERT_CLASSIFICATION_TRUST_ARCHIVES"
 
 _PATH_WORDS = frozenset(
     "archive dir directory file filename files folder path paths tarball url urls".split()

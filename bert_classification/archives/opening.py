@@ -40,7 +40,12 @@ from allennlp.models import Model, archival
 from allennlp.predictors import Predictor
 
 from bert_classification.archives import fit, weights
-from bert_classification.archives.config import TRUST, read_config, registered_names_only, strings
+from bert_classification.archives.config import (
+    MAX_CONFIG_BYTES,
+    read_config,
+    registered_names_only,
+    strings,
+)
 from bert_classification.archives.extraction import (
     InvalidArchiveError,
     describe_error,
@@ -49,9 +54,9 @@ from bert_classification.archives.extraction import (
     prefix_errors,
     require,
 )
-from bert_classification.archives.names import check_names, without_initial_weights
+from bert_classification.archives.names import TRUST, check_names, without_initial_weights
 from bert_classification.archives.seal import sealed
-from bert_classification.archives.sizes import BoundedConstruction, check_contents
+from bert_classification.archives.sizes import BoundedConstruction, check_contents, check_numbers
 
 logger = logging.getLogger(__name__)
 
@@ -170,6 +175,8 @@ def _load_readers(config: Params, directory: str) -> tuple[DatasetReader, Datase
 def _read_meta(path: Path) -> Optional[Meta]:
     if not path.exists():
         return None
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise InvalidArchiveError(f"{META_NAME} is larger than {MAX_CONFIG_BYTES} bytes.")
     try:
         meta = Meta.from_path(path)
         archival._check_version_compatibility(path.name, meta)
@@ -187,6 +194,7 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
         # What they would initialize is loaded below.
         model_params = without_initial_weights(config["model"].as_dict(quiet=True))
     model_class: Any = Model.by_name(model_params["type"])
+    check_numbers(model_params, state)
     config["model"] = model_params
     with explain_failure("the `model` in its config"):
         if isinstance(model_class, type) and _overrides_load(model_class):

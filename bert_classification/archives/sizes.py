@@ -18,6 +18,7 @@ from bert_classification.archives.extraction import (
     describe_error,
     explain_failure,
 )
+from bert_classification.archives.names import walk
 from bert_classification.archives.weights import State, count_weights
 
 SIZES = (
@@ -66,13 +67,29 @@ def check_contents(directory: Path, state: State) -> None:
     tokenizer = serialization.saved_directory(serialization.TOKENIZER, str(directory))
     entries = rows + FREE_ROWS if model else max(2 * rows, FREE_ENTRIES)
     _check_vocabulary(directory / "vocabulary", entries)
+    for path in (directory / "vocabulary" / ".bert").rglob("*"):
+        _check_bytes(path, rows)
     for part in filter(None, (model, tokenizer)):
-        for path in Path(part).rglob("*"):
-            _check_bytes(path, rows)
         if state:
             _check_bert(_read_settings(Path(part, "config.json")), rows, count_weights(state))
     if tokenizer is not None:
         _check_tokenizer(Path(tokenizer), rows if state else None)
+
+
+def check_numbers(model: Any, state: State) -> None:
+    """
+    Compares the numbers in the config of a model, its sizes, with its weights.
+
+    # Raises
+
+    `InvalidArchiveError` for one that exceeds both them and a million.
+    """
+    limit = max(count_weights(state), FREE_ENTRIES)
+    for keys, value in walk(model, ("model",)):
+        if isinstance(value, int) and abs(value) > limit and "seed" not in keys[-1]:
+            raise InvalidArchiveError(
+                f"`{'.'.join(keys)}` is {str(value)[:100]}, more than its weights are for."
+            )
 
 
 def _check_vocabulary(directory: Path, limit: int) -> None:
@@ -113,6 +130,10 @@ def _read_settings(path: Path) -> dict[str, Any]:
 
 
 def _check_bert(settings: Mapping[str, Any], rows: int, given: int) -> None:
+    if settings.get("model_type") != "bert":
+        raise InvalidArchiveError(
+            f"the configuration of its BERT has the `model_type` {settings.get('model_type')!r}."
+        )
     width, layers, inner, *embedded = (_get_size(settings, key) for key in SIZES)
     for key in OPTIONAL_SIZES:
         if key in settings and _get_size(settings, key) > max(width, rows):
@@ -161,8 +182,9 @@ def _check_tokenizer(directory: Path, rows: Optional[int]) -> None:
     if not path.is_file():
         return
     with explain_failure(f"its {path.name}"):
-        pieces = Tokenizer.from_file(str(path)).get_vocab_size()
-    if pieces == 0:
+        read = Tokenizer.from_file(str(path))
+    pieces = read.get_vocab_size()
+    if read.get_vocab_size(with_added_tokens=False) == 0:
         raise InvalidArchiveError("its tokenizer has no word pieces.")
     if rows is not None and pieces > rows:
         raise InvalidArchiveError(

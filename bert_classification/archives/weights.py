@@ -61,10 +61,11 @@ def count_weights(state: State) -> int:
 
 def _find_fault(tensor: Tensor) -> str:
     """Says what keeps a tensor from being weights; nothing when it is plain, whole and numbers."""
-    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_nested:
-        kind = "quantized" if tensor.is_quantized else str(tensor.layout).removeprefix("torch.")
+    if tensor.layout is not torch.strided or tensor.is_quantized or tensor.is_complex():
+        unusual = tensor.dtype if tensor.layout is torch.strided else tensor.layout
+        kind = str(unusual).removeprefix("torch.")
         return f"is a tensor of the kind {kind}; expected a dense one"
-    if tensor.is_meta or type(tensor) not in (Tensor, torch.nn.Parameter):
+    if tensor.is_meta or tensor.is_nested or type(tensor) not in (Tensor, torch.nn.Parameter):
         return "is a tensor without its numbers; expected a plain one"
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         return f"has the shape {(*tensor.shape,)} and fewer numbers, which it shows repeatedly"
