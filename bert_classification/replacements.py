@@ -11,19 +11,21 @@ from typing import Any, NamedTuple, Union
 
 from allennlp.commands import build_vocab, find_learning_rate, predict, train
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import Params, Registrable, util
-from allennlp.data import DataLoader
+from allennlp.common import Params, Registrable, logging, util
+from allennlp.data import DataLoader, Vocabulary
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
 from allennlp.nn import util as nn_util
+from allennlp.predictors import Predictor
 from allennlp.training import Checkpointer, Trainer, gradient_descent_trainer
 from allennlp.training import util as training_util
 
-from bert_classification.archives import config, opening
+from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import link_whole, write_whole
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
 from bert_classification.training.checkpointer import WholeCheckpointer
@@ -73,6 +75,30 @@ REPLACEMENTS = (
         "extracted_archive",
         opening.extracted_archive,
         "AllenNLP extracts anything to anywhere.",
+    ),
+    Replacement(
+        Predictor,
+        "from_archive",
+        classmethod(opening.predictor_from_archive),
+        "AllenNLP's predictors download models of spaCy.",
+    ),
+    Replacement(
+        util,
+        "spacy_download",
+        seal.spacy_download,
+        "The same.",
+    ),
+    Replacement(
+        Vocabulary,
+        "save_to_files",
+        vocabulary.save_to_files,
+        "AllenNLP writes labels that are others when they are read again.",
+    ),
+    Replacement(
+        logging,
+        "prepare_global_logging",
+        with_excepthook(logging.prepare_global_logging),
+        "AllenNLP logs a traceback of what a user did wrong.",
     ),
     Replacement(
         Registrable,
@@ -193,7 +219,10 @@ REPLACEMENTS = (
 
 
 def apply_replacements() -> None:
-    """Puts ours in the place of AllenNLP's, also where modules have imported it by its name."""
+    """
+    Puts ours in the place of AllenNLP's, also where modules have imported it by its name. A process
+    of the command line says refusals as a sentence from then on; see `commands.refusals`.
+    """
     for owner, name, ours, _ in REPLACEMENTS:
         if isinstance(owner, type) and not hasattr(owner, name):
             _register(owner, name, ours)
@@ -203,6 +232,7 @@ def apply_replacements() -> None:
         for module in list(sys.modules.values()) if isinstance(owner, ModuleType) else ():
             if getattr(module, "__dict__", {}).get(name) is theirs:
                 setattr(module, name, ours)
+    install_excepthook()
 
 
 def _register(registry: Any, name: str, ours: type) -> None:

@@ -42,7 +42,7 @@ def reading_weights() -> Iterator[None]:
 
 def has_weights(serialization_dir: Optional[str]) -> bool:
     """
-    Whether a model that is built for a directory gets its weights afterwards: those of an archive
+    Tells whether a model that is built for a directory gets its weights afterwards: those of an archive
     that is opened, or of a checkpoint from which a training goes on. `best.th` alone is none, since
     `--recover` does not read it.
     """
@@ -92,7 +92,7 @@ def save_model_params(serialization_dir: Optional[str], params: dict[str, Any]) 
 
 
 def model_params(serialization_dir: str) -> Optional[dict[str, Any]]:
-    """What `save_model_params` has kept; `None` when there is none."""
+    """Reads what `save_model_params` has kept; `None` when there is none."""
     directory = saved_directory(MODEL_PARAMS, serialization_dir)
     if directory is None:
         return None
