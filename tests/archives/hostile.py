@@ -96,13 +96,17 @@ def after(*changes: Change) -> Change:
     return change
 
 
-def change_tensor(name: str, function: Callable[[torch.Tensor], Any]) -> Change:
+def change_weights(function: Callable[[dict[str, Any]], None]) -> Change:
     def change(contents: Path, outside: Path) -> None:
         state = torch.load(contents / WEIGHTS)
-        state[name] = function(state[name])
+        function(state)
         torch.save(state, contents / WEIGHTS)
 
     return change
+
+
+def change_tensor(name: str, function: Callable[[torch.Tensor], Any]) -> Change:
+    return change_weights(lambda state: state.update({name: function(state[name])}))
 
 
 def remove(directory: str) -> Change:
@@ -138,11 +142,7 @@ def _named(place: str) -> dict[str, Change]:
     basic = {"type": "basic_classifier", "seq2vec_encoder": {"type": "boe", "embedding_dim": 2}}
     return {
         "a tokenizer": after(remove(TOKENIZER), set_config(f"{INDEXER}.pretrained_model", place)),
-        "a BERT": after(
-            remove("vocabulary/.bert/model"),
-            remove(TOKENIZER),
-            set_config("model.bert_model", place),
-        ),
+        "a BERT": after(remove("vocabulary/.bert/model"), set_config("model.bert_model", place)),
         "a transformer's pieces": set_config(
             "dataset_reader", {**text, "tokenizer": {**transformer}}
         ),
@@ -189,6 +189,7 @@ CONFIGS = {
     "a large config": Hostile(write("config.json", f'"{"x" * 2**25}"')),
 }
 
+FOREIGN_WEIGHTS = {"type": "pretrained", "weights_file_path": "OUTSIDE/weights.th"}
 UNUSED = {
     f"unused, {key}: {place}": Hostile(set_config(key, place), opens=True)
     for key, place in product(
@@ -295,6 +296,14 @@ WEIGHT_FAULTS = {
     "transposed": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.T)),
     "a number": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.sum())),
     "no weights": Hostile(write(WEIGHTS, "")),
+    "one memory a thousand times, for a large BERT": Hostile(
+        after(
+            change_weights(
+                lambda state: state.update({f"{i}": state[EMBEDDING][:] for i in range(1000)})
+            ),
+            set_json(BERT, "num_hidden_layers", 1500),
+        )
+    ),
 }
 
 TOKENIZERS = {
