@@ -126,16 +126,12 @@ def _is_named(path: str, seal: Seal) -> bool:
 def _as_path(text: Any) -> str:
     try:
         return os.path.abspath(os.path.expanduser(os.fsdecode(text)))
-    except ValueError:
+    except (ValueError, OSError):  # There may be no working directory, for example.
         return ""
 
 
-@lru_cache(maxsize=1)
-def _prefixes() -> frozenset[str]:
-    return frozenset((sys.prefix, sys.base_prefix, tempfile.gettempdir(), str(Path.home())))
-
-
 def _broad_directories() -> frozenset[str]:
-    directories = {os.getcwd(), *_prefixes()}
+    here = filter(None, (_as_path("."), _as_path("~")))
+    directories = {*here, sys.prefix, sys.base_prefix, tempfile.gettempdir()}
     above = {str(parent) for directory in directories for parent in Path(directory).parents}
     return frozenset(directories | above)

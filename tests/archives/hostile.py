@@ -295,6 +295,11 @@ WEIGHT_FAULTS = {
     "a text": Hostile(change_tensor(EMBEDDING, lambda tensor: "text")),
     "transposed": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.T)),
     "a number": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.sum())),
+    "very many names": Hostile(
+        change_weights(
+            lambda state: state.update({f"{i}": state[EMBEDDING] for i in range(120_000)})
+        )
+    ),
     "no weights": Hostile(write(WEIGHTS, "")),
     "one memory a thousand times, for a large BERT": Hostile(
         after(
@@ -313,6 +318,9 @@ TOKENIZERS = {
     ),
     "some pieces too many": Hostile(
         set_json(f"{TOKENIZER}/tokenizer.json", "model.vocab", {f"p{i}": i for i in range(5000)})
+    ),
+    "a number beyond the model": Hostile(
+        set_json(f"{TOKENIZER}/tokenizer.json", "model.vocab.beyond", 10**6)
     ),
     "a damaged tokenizer": Hostile(write(f"{TOKENIZER}/tokenizer.json", "{")),
     "nested": Hostile(write(f"{TOKENIZER}/tokenizer.json", "[" * 10**5)),
