@@ -108,7 +108,7 @@ def _audit(event: str, arguments: tuple) -> None:
 
 
 def _is_local(arguments: tuple) -> bool:
-    """Whether a connection is to a socket of this machine's file system."""
+    """Tells whether a connection is to a socket of this machine's file system."""
     return len(arguments) == 2 and isinstance(arguments[1], (str, bytes))
 
 

@@ -16,7 +16,7 @@ from bert_classification.archives.extraction import InvalidArchiveError, describ
 NAMES = ("weights.safetensors", "weights.th", "best.th")
 """In the order in which they are looked for in an archive, or a directory of training."""
 
-MAX_NAMES = 2**21
+MAX_NAMES = 2**20
 """In bytes, of the names and shapes of the tensors in a file; BERT-large needs 60,000."""
 
 State = dict[str, Tensor]
@@ -96,7 +96,7 @@ def _read_pickle(path: Path) -> State:
 
 
 def _check_unpacked_size(path: Path) -> None:
-    """What PyTorch writes is a zip, which may claim to be larger than it looks."""
+    # What PyTorch writes is a zip, which may claim to be larger than it looks.
     try:
         with zipfile.ZipFile(path) as members:
             sizes = {member.filename: member.file_size for member in members.infolist()}
