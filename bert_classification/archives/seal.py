@@ -4,7 +4,8 @@ config names: the second line behind `names`, for parameters that nobody here kn
 
 Python tells of each file, connection and so on before it happens (an audit hook, which is added at
 the first archive and does nothing outside of `sealed`). Files that the code itself names stay open
-to it: its modules, the caches of what the user once loaded.
+to it: its modules, the caches of what the user once loaded. The model hub's client is offline in
+the whole process meanwhile, so that it asks its cache and no more.
 """
 
 import os
