@@ -108,7 +108,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _take_label_names(reader: dict[str, Any], directory: Path) -> None:
-    """The vocabulary has the labels in the order of the file that training had read them from."""
+    # The vocabulary has the labels in the order of the file that training had read them from.
     file = reader.pop("label_names")
     namespace = str(reader.get("label_namespace", "labels"))
     vocabulary = directory / "vocabulary" / f"{namespace}.txt"
@@ -136,14 +136,14 @@ def check_names(config: Mapping[str, Any], permitted: frozenset[str]) -> None:
     """
     for section in BUILT:
         for keys, value in walk(config.get(section), (section,)):
-            if not _is_read_again(keys) and value not in permitted:
+            if not _is_removed(keys) and value not in permitted:
                 reason = _find_fault(keys, value)
                 if reason:
                     raise InvalidArchiveError(_explain(".".join(keys), value, reason))
 
 
-def _is_read_again(keys: Keys) -> bool:
-    """What initializes weights is removed before a model is built for an archive."""
+def _is_removed(keys: Keys) -> bool:
+    """Tells of what would initialize weights; it is removed before a model is built."""
     return keys[0] == "model" and not INITIAL_WEIGHTS.isdisjoint(keys)
 
 

@@ -194,10 +194,10 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
     else:
         # What they would initialize is loaded below.
         model_params = without_initial_weights(config["model"].as_dict(quiet=True))
-    model_class: Any = Model.by_name(model_params["type"])
     check_numbers(model_params, state)
     config["model"] = model_params
     with explain_failure("the `model` in its config"):
+        model_class: Any = Model.by_name(model_params["type"])
         if isinstance(model_class, type) and _overrides_load(model_class):
             return Model.load(config, directory, weights_path, -1)
         vocab = _load_vocabulary(config.get("vocabulary", Params({})), directory)

@@ -4,7 +4,8 @@ config names: the second line behind `names`, for parameters that nobody here kn
 
 Python tells of each file, connection and so on before it happens (an audit hook, which is added at
 the first archive and does nothing outside of `sealed`). Files that the code itself names stay open
-to it: its modules, the caches of what the user once loaded.
+to it: its modules, the caches of what the user once loaded. The model hub's client is offline in
+the whole process meanwhile, so that it asks its cache and no more.
 """
 
 import os
@@ -108,7 +109,7 @@ def _audit(event: str, arguments: tuple) -> None:
 
 
 def _is_local(arguments: tuple) -> bool:
-    """Whether a connection is to a socket of this machine's file system."""
+    """Tells whether a connection is to a socket of this machine's file system."""
     return len(arguments) == 2 and isinstance(arguments[1], (str, bytes))
 
 
@@ -126,16 +127,12 @@ def _is_named(path: str, seal: Seal) -> bool:
 def _as_path(text: Any) -> str:
     try:
         return os.path.abspath(os.path.expanduser(os.fsdecode(text)))
-    except ValueError:
+    except (ValueError, OSError):  # There may be no working directory, for example.
         return ""
 
 
-@lru_cache(maxsize=1)
-def _prefixes() -> frozenset[str]:
-    return frozenset((sys.prefix, sys.base_prefix, tempfile.gettempdir(), str(Path.home())))
-
-
 def _broad_directories() -> frozenset[str]:
-    directories = {os.getcwd(), *_prefixes()}
+    here = filter(None, (_as_path("."), _as_path("~")))
+    directories = {*here, sys.prefix, sys.base_prefix, tempfile.gettempdir()}
     above = {str(parent) for directory in directories for parent in Path(directory).parents}
     return frozenset(directories | above)

@@ -186,10 +186,10 @@ def _check_tokenizer(directory: Path, rows: Optional[int]) -> None:
     pieces = read.get_vocab_size()
     if read.get_vocab_size(with_added_tokens=False) == 0:
         raise InvalidArchiveError("its tokenizer has no word pieces.")
-    if rows is not None and pieces > rows:
+    if rows is not None and max(pieces - 1, *read.get_vocab().values()) >= rows:
         raise InvalidArchiveError(
-            f"its tokenizer has {pieces} word pieces and its model embeds fewer, {rows} at most; "
-            "they are not of the same BERT."
+            f"its tokenizer has {pieces} word pieces, or numbers for them, that its model does not "
+            f"embed, which has {rows} rows at most; they are not of the same BERT."
         )
 
 

@@ -17,6 +17,9 @@ ARCHIVED_NAMES = ("weights.safetensors", "weights.th")
 NAMES = (*ARCHIVED_NAMES, "best.th")
 """In the order in which they are looked for in an archive, or a directory of training."""
 
+MAX_NAMES = 2**20
+"""In bytes, of the names and shapes of the tensors in a file; BERT-large needs 60,000."""
+
 State = dict[str, Tensor]
 
 
@@ -94,19 +97,31 @@ def _read_pickle(path: Path) -> State:
 
 
 def _check_unpacked_size(path: Path) -> None:
-    """What PyTorch writes is a zip, which may claim to be larger than it looks."""
+    # What PyTorch writes is a zip, which may claim to be larger than it looks.
     try:
         with zipfile.ZipFile(path) as members:
-            size = sum(member.file_size for member in members.infolist())
+            sizes = {member.filename: member.file_size for member in members.infolist()}
     except zipfile.BadZipFile:
         return
+    size = sum(sizes.values())
     # PyTorch does not compress.
     limit = min(extraction.MAX_BYTES, path.stat().st_size)
     if size > limit:
         raise InvalidArchiveError(f"{path.name} unpacks to {size} bytes, more than {limit}.")
+    _check_names(path, max((sizes[name] for name in sizes if name.endswith("data.pkl")), default=0))
+
+
+def _check_names(path: Path, size: int) -> None:
+    if size > MAX_NAMES:
+        raise InvalidArchiveError(
+            f"{path.name} has {size} bytes of names and shapes, more than {MAX_NAMES}; no model "
+            "has as many tensors."
+        )
 
 
 def _read_safetensors(path: Path) -> State:
+    with open(path, "rb") as start:
+        _check_names(path, int.from_bytes(start.read(8), "little"))
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             state = {name: file.get_tensor(name) for name in file.keys()}

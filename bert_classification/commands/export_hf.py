@@ -5,7 +5,7 @@ import json
 import logging
 import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
@@ -74,26 +74,46 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
         raise ConfigurationError(f"{directory} is there already; name a new or empty directory.")
     archived = _find(archive)
     with prefix_errors(archive), sealed(str(archived.root)):
-        weights = archived.read_weights()
-        task = _find_task(archived)
-        with explain_failure("its BERT"):
-            head = _build_head(archived)
-            beside = _load_weights(archived, head, weights)
-            tokenizer = _load_tokenizer(archived, head.config)
-    metrics = _find_metrics(archived)
+        contents = _read(archived)
+    _write(contents, directory, _find_metrics(archived), onnx)
+    name = type(contents.head).__name__
+    logger.info("%s: %s with its tokenizer is in %s", archive, name, directory)
+
+
+class _Contents(NamedTuple):
+    """What of an archive is exported; `beside` is what `head` has no room for."""
+
+    task: str
+    head: BertPreTrainedModel
+    beside: State
+    tokenizer: PreTrainedTokenizerFast
+
+
+def _read(archived: ArchivedBert) -> _Contents:
+    weights = archived.read_weights()
+    task = _find_task(archived)
+    with explain_failure("its BERT"):
+        head = _build_head(archived)
+        beside = _load_weights(archived, head, weights)
+        tokenizer = _load_tokenizer(archived, head.config)
     if head.can_generate():
         head.generation_config = GenerationConfig(
             bos_token_id=tokenizer.cls_token_id,
             eos_token_id=tokenizer.sep_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
-    tokenizer.save_pretrained(directory)
-    head.save_pretrained(directory)
-    card = model_card(head, task, metrics, beside, onnx)
+    return _Contents(task, head, beside, tokenizer)
+
+
+def _write(
+    contents: _Contents, directory: str, metrics: Optional[dict[str, Any]], onnx: bool
+) -> None:
+    contents.tokenizer.save_pretrained(directory)
+    contents.head.save_pretrained(directory)
+    card = model_card(contents.head, contents.task, metrics, contents.beside, onnx)
     Path(directory, "README.md").write_text(card, encoding="utf-8")
     if onnx:
-        write_onnx(head, os.path.join(directory, "model.onnx"))
-    logger.info("%s: %s with its tokenizer is in %s", archive, type(head).__name__, directory)
+        write_onnx(contents.head, os.path.join(directory, "model.onnx"))
 
 
 def _find(archive: str) -> ArchivedBert:

@@ -96,13 +96,17 @@ def after(*changes: Change) -> Change:
     return change
 
 
-def change_tensor(name: str, function: Callable[[torch.Tensor], Any]) -> Change:
+def change_weights(function: Callable[[dict[str, Any]], None]) -> Change:
     def change(contents: Path, outside: Path) -> None:
         state = torch.load(contents / WEIGHTS)
-        state[name] = function(state[name])
+        function(state)
         torch.save(state, contents / WEIGHTS)
 
     return change
+
+
+def change_tensor(name: str, function: Callable[[torch.Tensor], Any]) -> Change:
+    return change_weights(lambda state: state.update({name: function(state[name])}))
 
 
 def remove(directory: str) -> Change:
@@ -138,11 +142,7 @@ def _named(place: str) -> dict[str, Change]:
     basic = {"type": "basic_classifier", "seq2vec_encoder": {"type": "boe", "embedding_dim": 2}}
     return {
         "a tokenizer": after(remove(TOKENIZER), set_config(f"{INDEXER}.pretrained_model", place)),
-        "a BERT": after(
-            remove("vocabulary/.bert/model"),
-            remove(TOKENIZER),
-            set_config("model.bert_model", place),
-        ),
+        "a BERT": after(remove("vocabulary/.bert/model"), set_config("model.bert_model", place)),
         "a transformer's pieces": set_config(
             "dataset_reader", {**text, "tokenizer": {**transformer}}
         ),
@@ -189,6 +189,7 @@ CONFIGS = {
     "a large config": Hostile(write("config.json", f'"{"x" * 2**25}"')),
 }
 
+FOREIGN_WEIGHTS = {"type": "pretrained", "weights_file_path": "OUTSIDE/weights.th"}
 UNUSED = {
     f"unused, {key}: {place}": Hostile(set_config(key, place), opens=True)
     for key, place in product(
@@ -294,7 +295,20 @@ WEIGHT_FAULTS = {
     "a text": Hostile(change_tensor(EMBEDDING, lambda tensor: "text")),
     "transposed": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.T)),
     "a number": Hostile(change_tensor(EMBEDDING, lambda tensor: tensor.sum())),
+    "very many names": Hostile(
+        change_weights(
+            lambda state: state.update({f"{i}": state[EMBEDDING] for i in range(120_000)})
+        )
+    ),
     "no weights": Hostile(write(WEIGHTS, "")),
+    "one memory a thousand times, for a large BERT": Hostile(
+        after(
+            change_weights(
+                lambda state: state.update({f"{i}": state[EMBEDDING][:] for i in range(1000)})
+            ),
+            set_json(BERT, "num_hidden_layers", 1500),
+        )
+    ),
 }
 
 TOKENIZERS = {
@@ -304,6 +318,9 @@ TOKENIZERS = {
     ),
     "some pieces too many": Hostile(
         set_json(f"{TOKENIZER}/tokenizer.json", "model.vocab", {f"p{i}": i for i in range(5000)})
+    ),
+    "a number beyond the model": Hostile(
+        set_json(f"{TOKENIZER}/tokenizer.json", "model.vocab.beyond", 10**6)
     ),
     "a damaged tokenizer": Hostile(write(f"{TOKENIZER}/tokenizer.json", "{")),
     "nested": Hostile(write(f"{TOKENIZER}/tokenizer.json", "[" * 10**5)),
