@@ -26,7 +26,7 @@ from bert_classification.commands.output import (
     open_output,
     unwritable,
 )
-from bert_classification.data.files import DAMAGED, damaged, open_bytes
+from bert_classification.data.files import DAMAGED, gzip_error, open_bytes
 from bert_classification.data.outcomes import replace_successes, successes
 from bert_classification.data.records import RecordError, parse_json_line
 from bert_classification.predictor import BertPredictor
@@ -135,7 +135,7 @@ def _read_lines(source: Iterable[Any], path: str) -> Iterator[Line]:
                 if line.text.strip():
                     yield line
     except DAMAGED as error:
-        raise damaged(path, error) from error
+        raise gzip_error(path, error) from error
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
 

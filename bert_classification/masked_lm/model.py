@@ -155,7 +155,7 @@ class BertForMaskedLM(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`perplexity` and `accuracy`, over all pieces that were to be predicted."""
+        """Gives `perplexity` and `accuracy`, over all pieces that were to be predicted."""
         return {
             "perplexity": self._perplexity.get_metric(reset)["perplexity"],
             "accuracy": float(self._accuracy.get_metric(reset)),

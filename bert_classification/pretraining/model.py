@@ -173,7 +173,7 @@ class BertForPreTraining(Model):
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
-        `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
+        Gives `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
         `nsp_accuracy`, over all pairs.
         """
         return {

@@ -168,7 +168,7 @@ class BertForQuestionAnswering(Model):
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
-        For each question `answer`, with `start` and `end` in characters of the context, and
+        Gives for each question `answer`, with `start` and `end` in characters of the context, and
         `score`, its probability among the `n_best` ones; `null_score`, the score of no answer (a
         sum of logits), and `null_score_diff`, by how much it is above that of the best answer. No
         answer is the answer `""` from 0 to 0; it is among `n_best` when the model handles
@@ -217,5 +217,5 @@ class BertForQuestionAnswering(Model):
         }
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Exact match and F1 in percent; see `SquadScores`."""
+        """Gives exact match and F1 in percent; see `SquadScores`."""
         return self._scores.get_metric(reset)
