@@ -99,7 +99,7 @@ class BertPredictor(Predictor):
 
     @property
     def labels(self) -> Sequence[str]:
-        """The labels that the task knows, in the order of `probs`; none where it has none."""
+        """Lists the labels that the task knows, in the order of `probs`; none where it has none."""
         return ()
 
     def predict_json(self, inputs: JsonDict) -> JsonDict:

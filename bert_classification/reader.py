@@ -113,13 +113,13 @@ class BertReader(DatasetReader):
         if not examples:
             return []
         try:
-            return list(self._limited_instances(examples, max_record_tokens))
+            return list(self._make_limited(examples, max_record_tokens))
         except Exception as error:
             if len(examples) == 1:
                 return [error]
             return [self.instances_or_errors([each], max_record_tokens)[0] for each in examples]
 
-    def _limited_instances(
+    def _make_limited(
         self, examples: Sequence[Any], max_record_tokens: Optional[int]
     ) -> list[Instance]:
         """Makes instances that have no more pieces together than one of them may have."""
@@ -149,8 +149,8 @@ class BertReader(DatasetReader):
 
     def is_plain(self, path: str, name: str) -> bool:
         """
-        Whether a file is plain text, of the format `name`, which every extension that says no other
-        format stands for. `ConfigurationError` when it is, and `columns` are given.
+        Tells whether a file is plain text, of the format `name`, which every extension that says no
+        other format stands for. `ConfigurationError` when it is, and `columns` are given.
         """
         if (self.format or guess_format(path) or name) != name:
             return False
@@ -174,7 +174,7 @@ class BertReader(DatasetReader):
         try:
             return self.parse(record.values, record.location, labelled=True)
         except Exception as error:
-            raise _located(error, record.location) from error
+            raise _locate(error, record.location) from error
 
     def _read(self, file_path: str) -> Iterator[Instance]:
         self.truncation, self.counts = Truncation(), Counter()
@@ -182,7 +182,7 @@ class BertReader(DatasetReader):
             instances = self.instances_or_errors([example for _, example in located])
             for (location, _), instance in zip(located, instances):
                 if isinstance(instance, Exception):
-                    raise _located(instance, location) from instance
+                    raise _locate(instance, location) from instance
                 yield instance
         self.report(file_path)
 
@@ -201,7 +201,7 @@ class BertReader(DatasetReader):
             )
 
     def apply_token_indexers(self, instance: Instance) -> None:
-        """Our fields hold word pieces already."""
+        """Does nothing: our fields hold word pieces already."""
 
     def text_fields(
         self, texts: Sequence[str], pairs: Sequence[Optional[str]], may_cut: bool = True
@@ -246,7 +246,7 @@ class BertReader(DatasetReader):
         return WordPieceField(ids, second, self.indexer_name, self.tokenizer.pad_id)
 
 
-def _located(error: Exception, location: str) -> ConfigurationError:
+def _locate(error: Exception, location: str) -> ConfigurationError:
     """Puts the location before the sentence of a record's error; one of the config has its own."""
     if isinstance(error, ConfigurationError) and not isinstance(error, RecordError):
         return error

@@ -86,7 +86,7 @@ class BertForCausalLMReader(BertReader):
         return Example(text, generation, labelled)
 
     def room(self, text: str) -> int:
-        """Counts the pieces that may follow `[CLS] text`; `RecordError` when there is no room for one."""
+        """Counts the pieces that may follow `[CLS] text`; `RecordError` when none has room."""
         length = 1 + len(self.tokenizer.ids([text])[0])
         if length >= self.tokenizer.max_pieces:
             raise RecordError(
@@ -108,7 +108,7 @@ class BertForCausalLMReader(BertReader):
     def text_to_instance(
         self, text: str, labelled: bool = False, generation: Optional[Mapping[str, Any]] = None
     ) -> Instance:
-        """A text to continue, with settings of `Generation`; or, `labelled`, one to score."""
+        """Makes a text to continue, with settings of `Generation`; or, `labelled`, one to score."""
         values = {**(generation or {}), "text": text}
         return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
 

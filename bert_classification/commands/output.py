@@ -12,9 +12,11 @@ import sys
 from contextlib import contextmanager, suppress
 from typing import Iterator, Optional
 
-from allennlp.common.checks import ConfigurationError
-
 logger = logging.getLogger(__name__)
+
+
+class OutputError(Exception):
+    """An output takes no more, or cannot be opened; the message is a sentence with its name."""
 
 
 class WholeLines:
@@ -39,8 +41,8 @@ class WholeLines:
 
         # Raises
 
-        `ConfigurationError` when there is no room or no such device; `BrokenPipeError` when nobody
-        reads any more.
+        `OutputError` when there is no room, for example; `BrokenPipeError` when nobody reads any
+        more.
         """
         # What UTF-8 cannot hold becomes an escape, which JSON reads.
         data = memoryview(text.encode(errors="backslashreplace"))
@@ -63,9 +65,9 @@ class WholeLines:
             self._raw.truncate(self._raw.tell() - written)
 
 
-def unwritable(path: str, error: OSError) -> ConfigurationError:
+def unwritable(path: str, error: OSError) -> OutputError:
     """Words why a file or the console takes no more."""
-    return ConfigurationError(f"{path}: cannot be written ({error.strerror}).")
+    return OutputError(f"{path}: cannot be written ({error.strerror}).")
 
 
 @contextmanager
@@ -82,7 +84,7 @@ def open_output(path: Optional[str]) -> Iterator[Optional[WholeLines]]:
 
     # Raises
 
-    `ConfigurationError` when it cannot be opened.
+    `OutputError` when it cannot be opened.
     """
     if not path:
         yield None

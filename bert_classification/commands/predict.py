@@ -19,8 +19,14 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import Instance
 
-from bert_classification.commands.output import aside_of, is_same_file, open_output, unwritable
-from bert_classification.data.files import DAMAGED, damaged, open_bytes
+from bert_classification.commands.output import (
+    OutputError,
+    aside_of,
+    is_same_file,
+    open_output,
+    unwritable,
+)
+from bert_classification.data.files import DAMAGED, gzip_error, open_bytes
 from bert_classification.data.outcomes import replace_successes, successes
 from bert_classification.data.records import RecordError, parse_json_line
 from bert_classification.predictor import BertPredictor
@@ -42,7 +48,8 @@ class Line(NamedTuple):
 class PredictManager(predict._PredictManager):
     """
     Reads numbered lines, predicts them in batches, writes UTF-8 as it goes, and counts the errors.
-    A pipe that nobody reads any more, and Ctrl-C, end it quietly.
+    A pipe that nobody reads any more, and Ctrl-C, end it quietly; a full disk ends it with one
+    sentence.
     """
 
     _output_file: Any
@@ -69,6 +76,8 @@ class PredictManager(predict._PredictManager):
             sys.exit(CLOSED_PIPE)
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
+        except OutputError as error:
+            sys.exit(str(error))
 
     def _predict_all(self) -> None:
         if not isinstance(self._predictor, BertPredictor) or self._dataset_reader is not None:
@@ -126,7 +135,7 @@ def _read_lines(source: Iterable[Any], path: str) -> Iterator[Line]:
                 if line.text.strip():
                     yield line
     except DAMAGED as error:
-        raise damaged(path, error) from error
+        raise gzip_error(path, error) from error
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
 

@@ -1,5 +1,6 @@
 """The tokenizer `bert-basic`: words and punctuation."""
 
+import re
 from typing import Optional
 
 from allennlp.data.tokenizers import Token, Tokenizer
@@ -12,8 +13,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 class BertBasicTokenizer(Tokenizer):
     """
     Splits text at white space and punctuation, as BERT does before it looks for word pieces (Devlin
-    et al. 2019,
-    `BasicTokenizer` in the original implementation). Each token keeps its place in the text.
+    et al. 2019, `BasicTokenizer` in the original implementation). Each token keeps its location in
+    the text.
 
     # Parameters
 
@@ -30,6 +31,8 @@ class BertBasicTokenizer(Tokenizer):
         self._normalizer = BertNormalizer(lowercase=do_lower_case)
         self._splitter = BertPreTokenizer()
         self._never_split = tuple(never_split or ())
+        # Of words that begin at one character the first in this order is taken.
+        self._whole_words = re.compile("|".join(map(re.escape, sorted(self._never_split))))
 
     def tokenize(self, text: str) -> list[Token]:
         tokens: list[Token] = []
@@ -53,16 +56,11 @@ class BertBasicTokenizer(Tokenizer):
         ]
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
-        """The words never to split, and what lies between them."""
-        spans, start = [], 0
-        while start < len(text):
-            found = [(text.find(word, start), word) for word in self._never_split]
-            begin, word = min(
-                ((at, word) for at, word in found if at >= 0), default=(len(text), "")
-            )
-            if begin > start:
-                spans.append((start, begin))
-            if word:
-                spans.append((begin, begin + len(word)))
-            start = begin + len(word)
-        return spans
+        """Finds the words never to split, and what lies between them."""
+        if not self._never_split:
+            return [(0, len(text))]
+        words = [match.span() for match in self._whole_words.finditer(text)]
+        starts = [0, *(end for _, end in words)]
+        ends = [*(start for start, _ in words), len(text)]
+        between = [(start, end) for start, end in zip(starts, ends) if start < end]
+        return sorted(words + between)

@@ -44,7 +44,7 @@ class TokenBudgetSampler(BatchSampler):
         return len(token_batches([num_word_pieces(each) for each in instances], self._token_budget))
 
     def get_batch_size(self) -> Optional[int]:
-        """None: it differs."""
+        """Gives none: it differs."""
         return None
 
 

@@ -91,7 +91,7 @@ class OrderedDataLoader(MultiProcessDataLoader):
         super()._batch_worker(worker_id, queue[worker_id], lock, rx)
 
     def _take_turns(self, queue: Any, ctx: Any, size: Optional[int]) -> Any:
-        """A queue for each worker; `queue`, which the base class reads, reads them in turn."""
+        """Makes a queue for each worker; `queue`, the base class's, reads them in turn."""
         # Nothing is drawn here, so that the other uses of `random` are the same without workers.
         self._starts += 1
         self._worker_seed = hash((random.getstate()[1], self._starts)) % 2**31

@@ -64,7 +64,7 @@ class _DecodedFile(io.TextIOWrapper):
                 f"({reason}); set `dataset_reader.encoding`, for example to latin-1."
             ) from error
         except DAMAGED as error:
-            raise damaged(self._path, error) from error
+            raise gzip_error(self._path, error) from error
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot be read ({error.strerror}).") from error
 
@@ -86,7 +86,7 @@ class _DecodedFile(io.TextIOWrapper):
         return line
 
 
-def damaged(path: str, error: Exception) -> ConfigurationError:
+def gzip_error(path: str, error: Exception) -> ConfigurationError:
     """Words what is wrong with a gzip file."""
     return ConfigurationError(f"{path}: the gzip file is damaged ({error}).")
 

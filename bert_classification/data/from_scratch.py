@@ -88,8 +88,7 @@ class BertFromScratch(FromParams):
             serialization.write_directory(Path(directory), self._write)
 
     def _check_made(self, directory: Path) -> None:
-        settings = directory / SETTINGS
-        if not settings.exists() or json.loads(settings.read_text()) != self._settings():
+        if _read_settings(directory / SETTINGS) != self._settings():
             raise ConfigurationError(
                 f"{directory} exists and was not made with these settings of `from_scratch`; let "
                 "`pretrained_model` and `bert_model` name another directory, or take "
@@ -121,9 +120,9 @@ class BertFromScratch(FromParams):
 
     def _learn(self) -> BertWordPieceTokenizer:
         """
-        The library numbers the characters that continue a word as a hash table gives them, and so
-        breaks ties in another way each time. Learned first and given as special pieces, which come
-        in order, they are the same every time; so is the alphabet.
+        Learns the word pieces. The library numbers the characters that continue a word as a hash
+        table gives them, and so breaks ties in another way each time. Learned first and given as
+        special pieces, which come in order, they are the same every time; so is the alphabet.
         """
         alphabet = self._alphabet()
         characters = self._train_learner(alphabet, [], vocab_size=1)
@@ -146,7 +145,7 @@ class BertFromScratch(FromParams):
         return learner
 
     def _alphabet(self) -> list[str]:
-        """The most frequent characters."""
+        """Finds the most frequent characters."""
         normalize = BertWordPieceTokenizer(lowercase=self.lowercase).normalize
         counts: Counter[str] = Counter()
         for line in self._lines():
@@ -171,3 +170,11 @@ class BertFromScratch(FromParams):
                 return BertForPreTraining(config)
             except ValueError as error:
                 raise ConfigurationError(f"`from_scratch.config`: {error}") from error
+
+
+def _read_settings(path: Path) -> Any:
+    """Reads what a directory was made with; nothing where that is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

@@ -9,6 +9,7 @@ from allennlp.data import Vocabulary
 from allennlp.data.fields import LabelField, MultiLabelField
 from torch import Tensor
 
+from bert_classification.data.json_values import shorten
 from bert_classification.data.vocabulary import count_in_order
 
 IGNORE_INDEX = -100
@@ -87,6 +88,6 @@ def _check_known(labels: Sequence[Any], vocab: Vocabulary, namespace: str, locat
     for label in labels:
         if label not in known:
             raise ConfigurationError(
-                f"{location}: label {label!r} is unknown; the model knows "
+                f"{location}: label {shorten(repr(label))} is unknown; the model knows "
                 f"{', '.join(map(repr, known)) or 'no labels'}. A prediction needs no label."
             )

@@ -165,11 +165,11 @@ def _csv(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
 
 def _table(rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns) -> Iterator[Record]:
     if columns and all(isinstance(column, int) for column in columns.values()):
-        return _numbered_rows(rows, path, columns)
-    return _named_rows(rows, path, columns)
+        return _rows_by_number(rows, path, columns)
+    return _rows_by_name(rows, path, columns)
 
 
-def _numbered_rows(
+def _rows_by_number(
     rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns
 ) -> Iterator[Record]:
     for number, row in rows:
@@ -182,7 +182,7 @@ def _numbered_rows(
         yield Record({key: row[int(column)] for key, column in columns.items()}, path, number)
 
 
-def _named_rows(
+def _rows_by_name(
     rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns
 ) -> Iterator[Record]:
     header = next(rows, (0, []))[1]

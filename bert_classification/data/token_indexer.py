@@ -75,7 +75,7 @@ class PretrainedBertIndexer(TokenIndexer):
         self._cut = 0
 
     def count_vocab_items(self, token: Token, counter: dict[str, dict[str, int]]) -> None:
-        """The word pieces are the checkpoint's; the vocabulary holds none of them."""
+        """Counts nothing: the word pieces are the checkpoint's, not the vocabulary's."""
 
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         segments = self._segments(tokens)
@@ -101,28 +101,29 @@ class PretrainedBertIndexer(TokenIndexer):
 
     def _segments(self, tokens: list[Token]) -> list[list[int]]:
         """
-        The positions of the words in one or two segments, without special tokens that the tokens
-        bring along.
+        Finds the positions of the words in one or two segments, without special tokens that the
+        tokens bring along.
         """
         cls, sep = self.tokenizer.special_tokens
         positions = list(range(len(tokens)))
         if tokens and tokens[0].text == cls:
             ends_with_sep = len(tokens) > 1 and tokens[-1].text == sep
             positions = positions[1 : len(positions) - ends_with_sep]
-            cut = next((at for at in positions if tokens[at].text == sep), None)
+            cut = next((index for index in positions if tokens[index].text == sep), None)
             second_starts = None if cut is None else cut + 1
-            positions = [at for at in positions if at != cut]
+            positions = [index for index in positions if index != cut]
         else:
-            second_starts = next((at for at in positions if tokens[at].type_id == 1), None)
+            second_starts = next((index for index in positions if tokens[index].type_id == 1), None)
         if second_starts is None:
             return [positions]
         return [
-            [at for at in positions if at < second_starts],
-            [at for at in positions if at >= second_starts],
+            [index for index in positions if index < second_starts],
+            [index for index in positions if index >= second_starts],
         ]
 
     def _pieces_of_words(self, tokens: list[Token], segment: list[int]) -> list[list[int]]:
-        (encoding,) = self.tokenizer.encode_words([[tokens[at].text or "" for at in segment]])
+        texts = [tokens[index].text or "" for index in segment]
+        (encoding,) = self.tokenizer.encode_words([texts])
         words: list[list[int]] = [[] for _ in segment]
         for piece, word in zip(encoding.ids, encoding.word_ids):
             if word is not None:
@@ -157,8 +158,8 @@ class PretrainedBertIndexer(TokenIndexer):
     ) -> list[Token]:
         ids, types = indexed_tokens["input_ids"], indexed_tokens["token_type_ids"]
         return [
-            Token(piece, text_id=number, type_id=type_id)
-            for piece, number, type_id in zip(self.tokenizer.convert_ids_to_tokens(ids), ids, types)
+            Token(piece, text_id=index, type_id=type_id)
+            for piece, index, type_id in zip(self.tokenizer.convert_ids_to_tokens(ids), ids, types)
         ]
 
     def as_padded_tensor_dict(

@@ -30,7 +30,8 @@ class Masked(NamedTuple):
     Texts to learn from.
 
     input_ids : `Tensor`, shape `(batch_size, length)`, with some pieces replaced.
-    label : `Tensor`, of the same shape: the original id of each chosen piece, `IGNORE_INDEX` elsewhere.
+    label : `Tensor`, of the same shape: the original id of each chosen piece, `IGNORE_INDEX`
+        elsewhere.
     """
 
     input_ids: Tensor
@@ -83,7 +84,7 @@ class Masking(torch.nn.Module):
         special = torch.zeros(max(names.values()) + 1, dtype=torch.bool)
         special[tokenizer.pretrained.all_special_ids] = True
         continues = torch.zeros_like(special)
-        continues[[number for name, number in names.items() if name.startswith("##")]] = True
+        continues[[index for name, index in names.items() if name.startswith("##")]] = True
         self.register_buffer("special", special, persistent=False)
         self.register_buffer("continues", continues, persistent=False)
         self.register_buffer("ordinary", (~special).nonzero().squeeze(-1), persistent=False)
@@ -106,18 +107,21 @@ class Masking(torch.nn.Module):
         )
 
     def _choose(self, input_ids: Tensor, candidates: Tensor, noise: Tensor) -> Tensor:
-        """The pieces of the words that come first in a random order, as a mask."""
+        """Marks the pieces of the words that come first in a random order."""
         begins = self._first_piece(input_ids, candidates)
         # All pieces of a word sort by the noise of its first piece, so they stay together.
         order = noise.gather(1, begins).masked_fill(~candidates, _LAST).argsort(dim=-1, stable=True)
         ranks = order.argsort(dim=-1)
+        # (batch_size, length): how many pieces the word has that begins at a position; then, for
+        # each piece, how many words' pieces come before its word, and how many its word has.
         size = torch.zeros_like(ranks).scatter_add_(1, begins, candidates.long())
         before, size = ranks.gather(1, begins), size.gather(1, begins)
-        number = (candidates.sum(-1, keepdim=True) * self.mlm_probability).round().clamp(min=1)
-        return candidates & ((2 * before + size <= 2 * number) | (before == 0))
+        # (batch_size, 1)
+        wanted = (candidates.sum(-1, keepdim=True) * self.mlm_probability).round().clamp(min=1)
+        return candidates & ((2 * before + size <= 2 * wanted) | (before == 0))
 
     def _first_piece(self, input_ids: Tensor, candidates: Tensor) -> Tensor:
-        """For each piece the position of the first piece of its word; without words its own."""
+        """Finds for each piece the position of its word's first piece; without words its own."""
         positions = torch.arange(input_ids.size(1), device=input_ids.device).expand_as(input_ids)
         if not self.whole_word_mask:
             return positions
@@ -126,7 +130,7 @@ class Masking(torch.nn.Module):
         return positions.masked_fill(follows, 0).cummax(-1).values
 
     def _replace(self, input_ids: Tensor, noise: Tensor, other: Tensor) -> Tensor:
-        """What would stand in place of each piece."""
+        """Draws what would stand in place of each piece."""
         chance = noise / 2**63
         random = self.ordinary[other % len(self.ordinary)]
         kept_or_random = torch.where(chance < self.random_until, random, input_ids)
@@ -134,24 +138,24 @@ class Masking(torch.nn.Module):
 
 
 def _text_keys(input_ids: Tensor, mask: Tensor, salt: Tensor) -> Tensor:
-    """A number for each position, by its text, its position in the text, and `salt` of the text."""
+    """Makes a number for each position, by its text, itself, and `salt` of the text."""
     positions = mask.cumsum(-1)
     pieces = _mix(input_ids + positions * _GOLDEN) * mask
     return _mix(pieces.sum(-1, keepdim=True) + _mix(salt).unsqueeze(-1)) + positions * _GOLDEN
 
 
 def _noise(keys: Tensor, stream: int) -> Tensor:
-    """Random whole numbers from 0 to 2**63, others for each stream."""
+    """Draws whole numbers from 0 to 2**63, others for each stream."""
     return _shift(_mix(keys + _mix(torch.full_like(keys, stream))), 1)
 
 
 def _mix(numbers: Tensor) -> Tensor:
-    """The finalizer of SplitMix64 (Steele et al. 2014): 64 bits to 64 well-mixed bits."""
+    """Mixes 64 bits well, by the finalizer of SplitMix64 (Steele et al. 2014)."""
     numbers = (numbers ^ _shift(numbers, 30)) * _FIRST
     numbers = (numbers ^ _shift(numbers, 27)) * _SECOND
     return numbers ^ _shift(numbers, 31)
 
 
 def _shift(numbers: Tensor, bits: int) -> Tensor:
-    """A shift to the right that brings in zeros, which PyTorch has for unsigned numbers only."""
+    """Shifts to the right and brings in zeros, as PyTorch does for unsigned numbers only."""
     return (numbers >> bits) & ((1 << (64 - bits)) - 1)

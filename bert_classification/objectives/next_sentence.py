@@ -18,7 +18,7 @@ IS_NEXT = LABELS.index("is_next")
 
 
 def names_of_labels(given: Optional[list[str]]) -> list[str]:
-    """The words of the files for `LABELS`; `ConfigurationError` unless they are two."""
+    """Returns the words of the files for `LABELS`; `ConfigurationError` unless they are two."""
     names = given or list(LABELS)
     if len(names) != 2:
         raise ConfigurationError(
@@ -29,7 +29,7 @@ def names_of_labels(given: Optional[list[str]]) -> list[str]:
 
 
 def label_index(values: Mapping[str, Any], names: Sequence[str]) -> int:
-    """The label of a record by its index in `LABELS`."""
+    """Finds the label of a record by its index in `LABELS`."""
     return names.index(get_label(values, names))
 
 

@@ -32,7 +32,7 @@ class Pair(NamedTuple):
 
 
 class SegmentPair(NamedTuple):
-    """The piece ids of two segments, whether the second follows the first, and the line of it all."""
+    """The piece ids of two segments, whether the second follows, and the line of it all."""
 
     segments: tuple[Pieces, Pieces]
     is_next: bool
@@ -75,14 +75,14 @@ def read_segments(
 
     `ConfigurationError` that names file and line, see `check_documents`.
     """
-    number, pairs, cut, unused, sentences = 0, 0, 0, 0, 0
+    count, pairs, cut, unused, sentences = 0, 0, 0, 0, 0
     for block in in_blocks(read_documents(path, encoding)):
         check_documents(path, block, skip_lone_sentences)
         documents = _tokenize(block, tokenizer)
         used: set[int] = set()
         for index, document in enumerate(documents):
-            random = Random(f"{settings.seed}, document {number}")
-            number += 1
+            random = Random(f"{settings.seed}, document {count}")
+            count += 1
             for pair in _pairs(documents, index, settings, random) if len(document) > 1 else ():
                 segments, lost = _fit(pair, settings.room, random)
                 used.update(sentence.line for sentence in (*pair.first, *pair.second))
@@ -93,7 +93,7 @@ def read_segments(
     logger.info(
         "%s: %d pairs of %d documents; %d word pieces were cut off, and %d of %d sentences take "
         "part in no pair.",
-        *(path, pairs, number, cut, unused, sentences),
+        *(path, pairs, count, cut, unused, sentences),
     )
 
 
@@ -132,7 +132,7 @@ def _pairs(
 
 
 def _up_to(document: list[Sentence], start: int, target: int) -> list[Sentence]:
-    """The sentences from `start` on that reach the target together, at least one."""
+    """Takes the sentences from `start` on that reach the target together, at least one."""
     length, end = len(document[start].ids), start + 1
     while length < target and end < len(document):
         length += len(document[end].ids)
@@ -155,7 +155,7 @@ def _length(sentences: list[Sentence]) -> int:
 
 def _fit(pair: Pair, room: int, random: Random) -> tuple[tuple[Pieces, Pieces], int]:
     """
-    The ids of both segments, cut to `room`, the longer one first, and how many were cut off.
+    Joins the ids of both segments, cut to `room`, the longer one first, and counts what was cut.
     """
     first, second = (
         numpy.concatenate([sentence.ids for sentence in part]) for part in (pair.first, pair.second)
@@ -166,6 +166,6 @@ def _fit(pair: Pair, room: int, random: Random) -> tuple[tuple[Pieces, Pieces], 
 
 
 def _cut(ids: Pieces, length: int, random: Random) -> Pieces:
-    """Each piece too many goes at the front or at the end, by chance."""
+    """Cuts pieces too many off, each at the front or at the end, by chance."""
     front = sum(random.random() < 0.5 for _ in range(len(ids) - length))
     return ids[front : front + length]

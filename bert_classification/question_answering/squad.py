@@ -6,7 +6,8 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import open_text
-from bert_classification.data.records import Record, RecordError, describe, expect_object
+from bert_classification.data.json_values import describe
+from bert_classification.data.records import Record, RecordError, expect_object, load_json
 
 
 class Answer(NamedTuple):
@@ -26,8 +27,8 @@ class Question(Record):
 
 def read_squad(path: str, encoding: str = "utf-8") -> Iterator[Record]:
     """
-    The questions of a SQuAD file, version 1.1 or 2.0 (Rajpurkar et al. 2016, 2018), gzipped or not,
-    in their order; each with its `context`.
+    Yields the questions of a SQuAD file, version 1.1 or 2.0 (Rajpurkar et al. 2016, 2018), gzipped
+    or not, in their order; each with its `context`.
 
     # Raises
 
@@ -56,31 +57,29 @@ def _read_json(path: str, encoding: str) -> dict[str, Any]:
     if not text.strip():
         raise ConfigurationError(f"{path}: the file is empty; expected SQuAD JSON.")
     try:
-        return expect_object(json.loads(text), path)
+        return expect_object(load_json(text, path), path)
     except json.JSONDecodeError as error:
         raise ConfigurationError(
             f"{path}, line {error.lineno}: not valid JSON ({error.msg}, column {error.colno}). If "
             "each line is a record of its own, set `dataset_reader.format` to jsonl."
         ) from error
-    except RecursionError as error:
-        raise ConfigurationError(f"{path}: JSON nested too deeply.") from error
 
 
 def _items(holder: Mapping[str, Any], key: str, location: str) -> Iterator[tuple[dict, str]]:
-    """The objects in the list under a key, each with its location for messages."""
+    """Yields the objects in the list under a key, each with its location for messages."""
     items = holder.get(key)
     if not isinstance(items, list):
         found = describe(items) if key in holder else "nothing"
         raise ConfigurationError(f"{location}: expected a list under the key `{key}`, got {found}.")
-    for number, item in enumerate(items):
-        inner = f"{location}{': ' if key == 'data' else '.'}{key}[{number}]"
+    for index, item in enumerate(items):
+        inner = f"{location}{': ' if key == 'data' else '.'}{key}[{index}]"
         yield expect_object(item, inner), inner
 
 
 def get_answers(values: Mapping[str, Any], context: str) -> list[Answer]:
     """
-    The answers under `answers`, each of them checked to stand in the context; none for a question
-    with `is_impossible`.
+    Reads the answers under `answers`, each of them checked to stand in the context; none for a
+    question with `is_impossible`.
 
     `answers` is a list of `{"text": ..., "answer_start": ...}`, the same as two lists in one object
     (as the `datasets` library writes SQuAD), or either of them as JSON text in a column of a table.
@@ -92,8 +91,8 @@ def get_answers(values: Mapping[str, Any], context: str) -> list[Answer]:
             return []
         raise RecordError("no key `answers`; training and evaluation need it.")
     answers = [
-        _checked_answer(answer, f"answers[{number}]", context)
-        for number, answer in enumerate(_as_list(values["answers"]))
+        _check_answer(answer, f"answers[{index}]", context)
+        for index, answer in enumerate(_as_list(values["answers"]))
     ]
     if impossible is not None and impossible == bool(answers):
         raise RecordError(
@@ -115,13 +114,13 @@ def _get_is_impossible(values: Mapping[str, Any]) -> Any:
 def _as_list(answers: Any) -> Sequence[Any]:
     if isinstance(answers, str):
         try:
-            answers = json.loads(answers)
-        except ValueError as error:
+            answers = load_json(answers, "`answers`")
+        except json.JSONDecodeError as error:
             raise RecordError(f"`answers`: not valid JSON, {describe(answers)}.") from error
     if isinstance(answers, dict):
         texts, starts = answers.get("text"), answers.get("answer_start")
         if isinstance(texts, list) and isinstance(starts, list) and len(texts) == len(starts):
-            return [{"text": text, "answer_start": at} for text, at in zip(texts, starts)]
+            return [{"text": text, "answer_start": start} for text, start in zip(texts, starts)]
     if not isinstance(answers, list):
         raise RecordError(
             "`answers`: expected a list of objects with `text` and `answer_start`, got "
@@ -130,7 +129,7 @@ def _as_list(answers: Any) -> Sequence[Any]:
     return answers
 
 
-def _checked_answer(answer: Any, key: str, context: str) -> Answer:
+def _check_answer(answer: Any, key: str, context: str) -> Answer:
     if not isinstance(answer, dict):
         raise RecordError(
             f"`{key}`: expected an object with `text` and `answer_start`, got {describe(answer)}."
@@ -140,6 +139,12 @@ def _checked_answer(answer: Any, key: str, context: str) -> Answer:
         raise RecordError(f"`{key}.text`: expected a text, got {describe(text)}.")
     if not isinstance(start, int) or isinstance(start, bool):
         raise RecordError(f"`{key}.answer_start`: expected a whole number, got {describe(start)}.")
+    if not -len(context) <= start <= len(context):
+        # Of thousands of digits, perhaps.
+        raise RecordError(
+            f"`{key}.answer_start`: {describe(start)} is outside the context, which has "
+            f"{len(context)} characters."
+        )
     end = start + len(text)
     if start < 0 or end > len(context):
         raise RecordError(

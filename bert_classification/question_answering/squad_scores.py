@@ -50,9 +50,10 @@ class SquadScores(Metric):
 
     def get_metric(self, reset: bool = False) -> dict[str, float]:
         """
-        `em` and `f1`; when there are impossible questions also `has_answer_em`, `has_answer_f1`,
-        `no_answer_em`, `no_answer_f1`, and what the best thresholds would give: `best_em` with
-        `best_em_threshold`, `best_f1` with `best_threshold`. Empty before the first question.
+        Gives `em` and `f1`; when there are impossible questions also `has_answer_em`,
+        `has_answer_f1`, `no_answer_em`, `no_answer_f1`, and what the best thresholds would give:
+        `best_em` with `best_em_threshold`, `best_f1` with `best_threshold`. Empty before the first
+        question.
         """
         rows = numpy.concatenate([numpy.empty((0, 6)), *self._rows])
         if reset:
@@ -61,11 +62,11 @@ class SquadScores(Metric):
         if not len(rows):
             return {}
         has_answer, scores = rows[:, 0].astype(bool), rows[:, 1:3]
-        metrics = _named("", scores)
+        metrics = _em_and_f1("", scores)
         if not has_answer.all():
             if has_answer.any():
-                metrics |= _named("has_answer_", scores[has_answer])
-            metrics |= _named("no_answer_", scores[~has_answer])
+                metrics |= _em_and_f1("has_answer_", scores[has_answer])
+            metrics |= _em_and_f1("no_answer_", scores[~has_answer])
             best_em, best_em_threshold = best_threshold(rows[:, 3], rows[:, 5], has_answer)
             best_f1, best_f1_threshold = best_threshold(rows[:, 4], rows[:, 5], has_answer)
             metrics |= {
@@ -84,9 +85,9 @@ def best_threshold(
     scores: numpy.ndarray, null_score_diffs: numpy.ndarray, has_answer: numpy.ndarray
 ) -> tuple[float, float]:
     """
-    The best score in percent that a `null_score_diff_threshold` can give, and that threshold, as
-    in the official evaluation of SQuAD 2.0: questions are answered in the order of the difference,
-    from none to all of them.
+    Finds the best score in percent that a `null_score_diff_threshold` can give, and that threshold,
+    as in the official evaluation of SQuAD 2.0: questions are answered in the order of the
+    difference, from none to all of them.
 
     # Parameters
 
@@ -110,6 +111,6 @@ def best_threshold(
     return 100.0 * float(totals[answered]) / len(scores), threshold
 
 
-def _named(prefix: str, scores: numpy.ndarray) -> dict[str, float]:
+def _em_and_f1(prefix: str, scores: numpy.ndarray) -> dict[str, float]:
     em, f1 = 100.0 * scores.mean(0)
     return {f"{prefix}em": float(em), f"{prefix}f1": float(f1)}
