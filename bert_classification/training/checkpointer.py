@@ -74,6 +74,8 @@ class WholeCheckpointer(Checkpointer):
             state = TrainerCheckpoint(read_state(files.model), read_state(files.training))
             if self._has_best(state.trainer_state):
                 logger.info("The training goes on from %s.", files.model)
+                self._last_save_num_epochs_completed = files.epochs
+                self._last_save_num_batches_in_epoch_completed = files.batches
                 return state
             refused.append(files.model.name)
         if refused:

@@ -127,23 +127,22 @@ class RecoverableTrainer(GradientDescentTrainer):
         if first and not within:
             self._restore_at_batch()
         metrics = super()._train_epoch(epoch)
-        if skipped or not within:
-            return metrics
-        self._restore_at_batch()
-        return {**self._epoch_metrics(), **_without_losses(metrics)}
+        if within and not skipped:
+            self._restore_at_batch()
+            self._complete(metrics)
+        return metrics
 
-    def _epoch_metrics(self) -> dict[str, float]:
-        """The metrics of an epoch in which training was interrupted; AllenNLP knows of its rest."""
-        penalty = self.model.get_regularization_penalty()
-        return training_util.get_metrics(
-            self.model,
-            dist_reduce_sum(self._progress.loss),
-            None if penalty is None else dist_reduce_sum(self._progress.reg_loss),
-            batch_loss=None,
-            batch_reg_loss=None,
-            num_batches=dist_reduce_sum(self._batches_in_epoch_completed),
-            reset=True,
-        )
+    def _complete(self, metrics: dict[str, float]) -> None:
+        """
+        Completes the metrics of an epoch that was interrupted; AllenNLP has the loss of its rest,
+        and no metrics at all where no batch was left.
+        """
+        batches = dist_reduce_sum(self._batches_in_epoch_completed)
+        if "loss" not in metrics:
+            metrics.update(self.model.get_metrics(reset=True))
+        metrics["loss"] = dist_reduce_sum(self._progress.loss) / batches
+        if self.model.get_regularization_penalty() is not None:
+            metrics["reg_loss"] = dist_reduce_sum(self._progress.reg_loss) / batches
 
     def _validation_loss(self, epoch: int) -> tuple[float, Optional[float], int]:
         """Computes the sum of the losses of this process's instances, and their number."""
@@ -239,7 +238,3 @@ def _rank() -> int:
 
 def _order(loader: Any) -> Optional[tuple[int, int, int]]:
     return loader.order() if isinstance(loader, OrderedDataLoader) else None
-
-
-def _without_losses(metrics: dict[str, float]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if name not in ("loss", "reg_loss")}

@@ -1,0 +1,105 @@
+"""Trainings in processes of their own that are killed, with SIGKILL, while they write a file."""
+
+import json
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any, Optional
+
+import torch
+
+from tests.conftest import ROOT, allennlp
+
+FORK = multiprocessing.get_context("fork")
+
+VOLATILE = ("duration", "memory_MB")
+"""What keys of metrics end in that differ between any two runs."""
+
+
+def train(
+    task: str,
+    directory: Path,
+    overrides: dict[str, Any],
+    *flags: str,
+    kill_at: int = 0,
+    kill_after: Optional[float] = None,
+) -> int:
+    """
+    Trains a shipped config in another process, and gives how it ended.
+
+    # Parameters
+
+    kill_at : `int`, optional (default = `0`)
+        At which of the files that take their place in the directory the process kills itself, just
+        before; half of the file is written then. 0 for none.
+    kill_after : `float`, optional
+        After how many seconds the process is killed, with those that it has started.
+    """
+    process = FORK.Process(target=_train, args=(task, directory, overrides, flags, kill_at))
+    process.start()
+    process.join(kill_after)
+    if process.is_alive():
+        # The process leads a group of its own.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def _train(
+    task: str, directory: Path, overrides: dict[str, Any], flags: tuple[str, ...], kill_at: int
+) -> None:
+    os.setpgid(0, 0)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    log = os.open(f"{directory}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 2)
+    os.chdir(ROOT)
+    if kill_at:
+        _kill_before_replacement(directory, kill_at)
+    config = ROOT / "training_config" / f"{task}.jsonnet"
+    allennlp("train", config, "-s", directory, "-o", json.dumps(overrides), *flags)
+
+
+def _kill_before_replacement(directory: Path, number: int) -> None:
+    replace, left = os.replace, [number]
+
+    def replace_or_die(source: Any, target: Any) -> None:
+        if Path(target).parent == directory:
+            left[0] -= 1
+            if left[0] == 0:
+                os.truncate(source, os.path.getsize(source) // 2)
+                os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    os.replace = replace_or_die  # type: ignore[assignment]
+
+
+def outcome(directory: Path) -> dict[str, Any]:
+    """What a training leaves, without what differs between any two runs."""
+    metrics = json.loads((directory / "metrics.json").read_text())
+    last = max(directory.glob("model_state_e*_b0.th"), key=lambda path: path.name)
+    return {
+        "metrics": {key: metrics[key] for key in metrics if not key.endswith(VOLATILE)},
+        "best": torch.load(directory / "best.th"),
+        "last": (last.name, torch.load(last)),
+        "files": sorted(path.name for path in directory.iterdir() if path.suffix != ".damaged"),
+    }
+
+
+def difference(one: dict[str, Any], other: dict[str, Any]) -> Optional[str]:
+    """Names the first thing in which two outcomes differ; numbers and weights must be equal."""
+    for key in ("files", "metrics"):
+        if one[key] != other[key]:
+            return f"{key}: {one[key]} / {other[key]}"
+    if one["last"][0] != other["last"][0]:
+        return f"last: {one['last'][0]} / {other['last'][0]}"
+    pairs = (("best", one["best"], other["best"]), ("last", one["last"][1], other["last"][1]))
+    for name, weights, others in pairs:
+        if weights.keys() != others.keys():
+            return f"{name}: other names of weights"
+        for key in weights:
+            if not torch.equal(weights[key], others[key]):
+                return f"{name}: {key}"
+    return None
