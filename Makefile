@@ -6,7 +6,10 @@ INSTALLED := .venv/installed
 
 CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 
-.PHONY: demo serve test test-browser check benchmark format clean
+BIOME := $(BIN)/biome format --indent-style=space --line-width=120
+SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
+
+.PHONY: demo serve test test-browser check lint benchmark format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -25,11 +28,14 @@ test: $(INSTALLED)
 test-browser: .venv/browser $(CHROMIUM)
 	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
 
-check: $(INSTALLED)
+check: lint test
+
+# What the tests do not see: format and lint of Python and JavaScript, types.
+lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIOME) $(SCRIPTS)
 
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'
@@ -38,6 +44,7 @@ benchmark: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIOME) --write $(SCRIPTS)
 
 $(INSTALLED): setup.py constraints.txt
 	$(PYTHON) -m venv .venv

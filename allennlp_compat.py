@@ -145,7 +145,10 @@ def _stand_in(names: list[str], base: type = object) -> Iterator[None]:
     "allennlp.modules.vision.region_detector",
 )
 def torchvision_is_optional() -> Iterator[None]:
-    """Only the vision models use torchvision, and it has no CPU build beside `torch==2.13.0`."""
+    """
+    Does without torchvision, which only the vision models use, and which has no CPU build beside
+    `torch==2.13.0`.
+    """
     return _stand_in(["torchvision", "torchvision.ops", "torchvision.ops.boxes"])
 
 
@@ -154,7 +157,10 @@ def torchvision_is_optional() -> Iterator[None]:
     "allennlp.nn.checkpoint.fairscale_checkpoint_wrapper",
 )
 def fairscale_is_optional() -> Iterator[None]:
-    """fairscale was archived in 2023 and has no wheel; `torch.distributed` took over its parts."""
+    """
+    Does without fairscale, which was archived in 2023 and has no wheel; `torch.distributed` took
+    over its parts.
+    """
     import torch
 
     names = ["nn", "nn.wrap", "nn.misc", "nn.checkpoint", "optim", "optim.grad_scaler"]
@@ -179,8 +185,8 @@ def conllu_is_optional() -> Iterator[None]:
 @repair("allennlp_models.rc.tools.narrativeqa")
 def narrativeqa_without_downloads() -> Iterator[None]:
     """
-    The module asks nltk for two downloads while it is imported, at every command, and wants
-    py-rouge.
+    Keeps the module from asking nltk for two downloads while it is imported, at every command, and
+    does without py-rouge.
     """
     import nltk
 
@@ -195,7 +201,8 @@ def narrativeqa_without_downloads() -> Iterator[None]:
 @repair("allennlp.common.push_to_hf")
 def hub_names_that_left() -> Iterator[None]:
     """
-    `HfFolder` and `Repository` left huggingface_hub with version 1.0; only `push-to-hf` uses them.
+    Stands in for `HfFolder` and `Repository`, which left huggingface_hub with version 1.0; only
+    `push-to-hf` uses them.
     """
     import huggingface_hub
 
@@ -213,9 +220,10 @@ def hub_names_that_left() -> Iterator[None]:
 @repair("allennlp.common.cached_transformers")
 def tokenizers_without_encode_plus() -> Iterator[None]:
     """
-    Since transformers 4.44 `add_special_tokens` is no longer an option of `from_pretrained`
-    (AllenNLP passes it and gives it again at every call), and since 5.0 `encode_plus` is spelled as
-    a plain call and fast tokenizers no longer have `build_inputs_with_special_tokens`.
+    Gives tokenizers what they lost: since transformers 4.44 `add_special_tokens` is no longer an
+    option of `from_pretrained` (AllenNLP passes it and gives it again at every call), and since 5.0
+    `encode_plus` is spelled as a plain call and fast tokenizers no longer have
+    `build_inputs_with_special_tokens`.
     """
     yield
     module = sys.modules["allennlp.common.cached_transformers"]
@@ -246,7 +254,10 @@ def _between_special_tokens(tokenizer):
 
 @repair("allennlp.training.optimizers")
 def adamw_of_transformers() -> Iterator[None]:
-    """`transformers.AdamW` left with version 4.50; `huggingface_adamw` is built on it."""
+    """
+    Stands in for `transformers.AdamW`, which left with version 4.50 and `huggingface_adamw` is
+    built on.
+    """
     # This import replaces sys.modules["transformers"], so it has to come before the look-up.
     import transformers.processing_utils  # noqa: F401
 
@@ -286,7 +297,7 @@ def _may_be_fused(parameter) -> bool:
 
 @repair("allennlp.training.learning_rate_schedulers.pytorch_lr_schedulers")
 def plateau_without_verbose() -> Iterator[None]:
-    """`ReduceLROnPlateau(verbose=)` left with PyTorch 2.7."""
+    """Takes out `ReduceLROnPlateau(verbose=)`, which left with PyTorch 2.7."""
     yield
     import inspect
 
@@ -324,8 +335,8 @@ class _Overlay:
 @repair("allennlp.training.checkpointer")
 def training_states_with_numpy_scalars() -> Iterator[None]:
     """
-    `torch.load` reads tensors and plain types only since PyTorch 2.6, and training states hold
-    metrics as numpy scalars. They are data, so they join the permitted types; pickles stay refused.
+    Permits numpy scalars in `torch.load`: since PyTorch 2.6 it reads tensors and plain types only,
+    and training states hold metrics as such scalars. They are data; pickles stay refused.
     """
     yield
     import numpy
@@ -341,7 +352,8 @@ def training_states_with_numpy_scalars() -> Iterator[None]:
 @repair("allennlp.training.gradient_descent_trainer")
 def gradient_norm_of_sparse_embeddings() -> Iterator[None]:
     """
-    `clip_grad_norm_` takes no sparse gradient since PyTorch 2.1; their values give the same norm.
+    Clips sparse gradients by their values, which give the same norm: since PyTorch 2.1
+    `clip_grad_norm_` takes none.
     """
     yield
     module = sys.modules["allennlp.training.gradient_descent_trainer"]
@@ -363,7 +375,8 @@ def gradient_norm_of_sparse_embeddings() -> Iterator[None]:
 
 def _dense_view(parameter):
     """
-    The parameter, or for a sparse gradient a carrier whose gradient is the tensor of its values.
+    Gives the parameter, or for a sparse gradient a carrier whose gradient is the tensor of its
+    values.
     """
     if not parameter.grad.is_sparse:
         return parameter
@@ -378,8 +391,8 @@ def _dense_view(parameter):
 @repair("allennlp.data.data_loaders.multiprocess_data_loader")
 def progress_lock_for_spawned_workers() -> Iterator[None]:
     """
-    Since Python 3.11.5 a lock of the fork context may not travel to a spawned process; one of spawn
-    may to both.
+    Makes the lock one of the spawn context, which may travel to any process: since Python 3.11.5
+    one of the fork context may not travel to a spawned one.
     """
     yield
     module = sys.modules["allennlp.data.data_loaders.multiprocess_data_loader"]
@@ -390,8 +403,9 @@ def progress_lock_for_spawned_workers() -> Iterator[None]:
 @contextmanager
 def _no_search_for_garbage() -> Iterator[None]:
     """
-    For imports, which make a million objects that all stay: to search them for garbage again and
-    again is a second of a command's start. Those there at the end are never searched again.
+    Stops the search for garbage during imports, which make a million objects that all stay: to
+    search them again and again is a second of a command's start. Those there at the end are never
+    searched again.
     """
     if not gc.isenabled():
         yield
@@ -413,8 +427,8 @@ def commands_start_without_searching_for_garbage() -> Iterator[None]:
 @repair("allennlp.common.util")
 def plugins_are_looked_up_once() -> Iterator[None]:
     """
-    Before each of a plugin's modules AllenNLP makes Python forget what lies in its directories. For
-    the five hundred of allennlp-models once is enough.
+    Makes Python forget what lies in its directories once for all modules of a plugin; AllenNLP
+    does so before each, and allennlp-models has five hundred.
     """
     yield
     module = sys.modules["allennlp.common.util"]
@@ -442,9 +456,9 @@ def plugins_are_looked_up_once() -> Iterator[None]:
 @repair("allennlp.common.plugins")
 def plugin_of_every_directory() -> Iterator[None]:
     """
-    AllenNLP 2.10.1 takes subcommands of plugins from a file in the working directory or from its
-    own short list. Where
-    `bert_classification` is installed, `allennlp serve` is there in any directory.
+    Finds our plugin in every directory, so that `allennlp serve` is there wherever
+    `bert_classification` is installed. AllenNLP 2.10.1 takes the subcommands of plugins from a file
+    in the working directory or from its own short list.
     """
     yield
     module = sys.modules["allennlp.common.plugins"]

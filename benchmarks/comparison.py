@@ -25,7 +25,7 @@ def seconds(work: Work) -> float:
 
 
 def processor_seconds(work: Work) -> float:
-    """Of all threads and of processes that have ended; for a machine that others use as well."""
+    """Counts all threads and processes that have ended; for a machine that others use as well."""
     start = sum(os.times()[:4])
     work()
     return sum(os.times()[:4]) - start
@@ -81,13 +81,13 @@ def compare(
     contest.check()
     measure = contest.measure or clock
     costs: Costs = {name: [] for name in contest.sides}
-    for number in range(rounds):
+    for index in range(rounds):
         names = list(contest.sides)
-        for name in reversed(names) if number % 2 else names:
+        for name in reversed(names) if index % 2 else names:
             work = contest.sides[name]()
             gc.collect()
             costs[name].append(measure(work))
-            tell(f"  round {number + 1} of {rounds}: {name} {contest.figure(costs[name][-1])}")
+            tell(f"  round {index + 1} of {rounds}: {name} {contest.figure(costs[name][-1])}")
     return costs
 
 
@@ -97,7 +97,7 @@ HEADER = """\
 
 
 def table_rows(contest: Contest, costs: Costs) -> list[str]:
-    """Of each row of a contest a line of Markdown, below `HEADER`."""
+    """Writes for each row of a contest a line of Markdown, below `HEADER`."""
     return [_line(contest, row, costs[row.ours], costs[row.peer]) for row in contest.rows]
 
 

@@ -16,15 +16,15 @@ from bert_classification.commands.onnx import write_onnx
 SIZES = (8, 16, 32, 64, 128)
 
 Answers = list[tuple[int, float]]
-"""For each text the number of its most probable label, and the probability."""
+"""For each text the index of its most probable label, and the probability."""
 Probs = Callable[[dict[str, Tensor]], Tensor]
 """The probabilities of all labels, of the tensors of a batch."""
 
 
 class Batch(NamedTuple):
-    """The places of some texts in the file, and their tensors."""
+    """The indices of some texts in the file, and their tensors."""
 
-    places: Sequence[int]
+    indices: Sequence[int]
     tensors: dict[str, Tensor]
 
 
@@ -39,7 +39,7 @@ def pytorch(checkpoint: str) -> Probs:
 
 
 def onnx_int8(checkpoint: str, threads: int) -> Probs:
-    """What `allennlp export-hf --onnx` writes, quantized as ONNX Runtime's manual says."""
+    """Quantizes what `allennlp export-hf --onnx` writes, as ONNX Runtime's manual says."""
     written, quantized = (str(Path(checkpoint, f"{name}.onnx")) for name in ("model", "int8"))
     write_onnx(BertForSequenceClassification.from_pretrained(checkpoint).eval(), written)
     quantize_dynamic(written, quantized)
@@ -62,13 +62,13 @@ def by_length(
     checkpoint: str, probs: Probs, sample: Sequence[str]
 ) -> Callable[[Sequence[str]], Work]:
     """
-    Over batches of texts of about equal length, of the size that takes least time for a piece in
-    a fifth of the sample's batches.
+    Runs over batches of texts of about equal length, of the size that takes least time for a piece
+    in a fifth of the sample's batches.
     """
 
     def sorted_batches(texts: Sequence[str], size: int) -> list[Batch]:
         ids = AutoTokenizer.from_pretrained(checkpoint)(list(texts)).input_ids
-        order = sorted(range(len(texts)), key=lambda place: len(ids[place]))
+        order = sorted(range(len(texts)), key=lambda index: len(ids[index]))
         return batches(checkpoint, texts, order, size)
 
     def cost(size: int) -> float:
@@ -86,16 +86,16 @@ def batches(checkpoint: str, texts: Sequence[str], order: Sequence[int], size: i
     groups = [order[start : start + size] for start in range(0, len(order), size)]
     return [
         Batch(
-            places, dict(tokenizer([texts[at] for at in places], padding=True, return_tensors="pt"))
+            indices, dict(tokenizer([texts[i] for i in indices], padding=True, return_tensors="pt"))
         )
-        for places in groups
+        for indices in groups
     ]
 
 
 def run(probs: Probs, batches: Sequence[Batch]) -> Answers:
-    """The answers in the order of the file."""
+    """Gives the answers in the order of the file."""
     answers = {}
-    for places, tensors in batches:
+    for indices, tensors in batches:
         best, labels = probs(tensors).max(-1)
-        answers.update(zip(places, zip(labels.tolist(), best.tolist())))
-    return [answers[place] for place in sorted(answers)]
+        answers.update(zip(indices, zip(labels.tolist(), best.tolist())))
+    return [answers[index] for index in sorted(answers)]

@@ -61,7 +61,7 @@ def hugging_face(bert: str, blocks: list[list[int]], setting: Setting) -> Work:
 
 
 def check(bert: str, run: partial[TrainModel]) -> None:
-    """Both models have the same loss on the same masks."""
+    """Raises when the two models have different losses on the same masks."""
     ours = run()
     batch = Batch(instances(ours)[:BATCH_SIZE]).as_tensor_dict()
     model = ours.model.eval()

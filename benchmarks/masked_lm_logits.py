@@ -38,22 +38,20 @@ def main() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)
     losses: list[Loss] = [labelled_positions(model), every_position(model)]
     times: list[list[float]] = [[], []]
-    for number, (tokens, label) in enumerate(masked_batches(model, options)):
+    for pair, (tokens, label) in enumerate(masked_batches(model, options)):
         # Each goes first in half of the pairs; the first pair only warms up.
-        for which in (0, 1) if number % 2 else (1, 0):
+        for which in (0, 1) if pair % 2 else (1, 0):
             seconds, loss = step(losses[which], optimizer, tokens, label)
-            if number:
+            if pair:
                 times[which].append(seconds)
-                print(
-                    f"pair {number} {('labelled', 'every')[which]:>8} {seconds:.3f} s, {loss:.4f}"
-                )
+                print(f"pair {pair} {('labelled', 'every')[which]:>8} {seconds:.3f} s, {loss:.4f}")
     labelled, every = map(statistics.median, times)
     ratio = statistics.median(a / b for a, b in zip(*times))
     print(f"median step: labelled {labelled:.3f} s, every {every:.3f} s; ratio {ratio:.3f}")
 
 
 def masked_batches(model: BertForMaskedLM, options: argparse.Namespace):
-    """The same few batches of masked blocks again and again."""
+    """Yields the same few batches of masked blocks again and again."""
     indexer = PretrainedBertIndexer(options.bert)
     reader = BertForMaskedLMReader(
         token_indexers={"bert": indexer}, format="text", block_size=options.block_size

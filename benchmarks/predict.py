@@ -90,7 +90,7 @@ def hugging_face(bert: str) -> Predict:
 
 
 def check(answers: dict[str, Answers]) -> None:
-    """In fp32 all sides give the labels and probabilities of the pipeline, in int8 similar ones."""
+    """Raises when a side's answers are not the pipeline's, or in int8 not like them."""
     labels, probs = zip(*answers[PIPELINE])
     for name, given in answers.items():
         same = sum(own == label for (own, _), label in zip(given, labels)) / len(labels)

@@ -95,49 +95,49 @@ class Loop:
                 batch, best_spans(batch, output.start_logits, output.end_logits)
             ):
                 score, first, last = span
-                place = window.first - window.begin
+                shift = window.first - window.begin
                 characters = offsets[window.question]
                 text = asked[window.question].context[
-                    characters[first + place][0] : characters[last + place][1]
+                    characters[first + shift][0] : characters[last + shift][1]
                 ]
                 best[window.question] = max(best.get(window.question, (-1e9, "")), (score, text))
-        return [best[number][1] for number in range(len(asked))]
+        return [best[index][1] for index in range(len(asked))]
 
     def _windows(self, asked: Sequence[Question]) -> tuple[list[Window], list]:
         quiet = {"add_special_tokens": False, "verbose": False}
         asking = self._tokenizer([each.question for each in asked], **quiet).input_ids
         contexts = list(dict.fromkeys(each.context for each in asked))
         encoded = self._tokenizer(contexts, return_offsets_mapping=True, **quiet)
-        numbers = {context: number for number, context in enumerate(contexts)}
+        indices = {context: index for index, context in enumerate(contexts)}
         windows, offsets = [], []
-        for number, (each, ids) in enumerate(zip(asked, asking)):
-            context = encoded.input_ids[numbers[each.context]]
-            offsets.append(encoded.offset_mapping[numbers[each.context]])
+        for index, (each, ids) in enumerate(zip(asked, asking)):
+            context = encoded.input_ids[indices[each.context]]
+            offsets.append(encoded.offset_mapping[indices[each.context]])
             head = [self._tokenizer.cls_token_id, *ids[:64], self._tokenizer.sep_token_id]
             room = MAX_PIECES - len(head) - 1
             for first in range(0, max(len(context) - room, 0) + DOC_STRIDE, DOC_STRIDE):
                 part = context[first : first + room]
                 whole = [*head, *part, self._tokenizer.sep_token_id]
-                windows.append(Window(number, whole, len(head), first))
+                windows.append(Window(index, whole, len(head), first))
         return windows, offsets
 
     def _tensors(self, batch: Sequence[Window]) -> dict[str, Tensor]:
         tensors = self._tokenizer.pad(
             {"input_ids": [window.ids for window in batch]}, return_tensors="pt"
         )
-        places = torch.arange(tensors["input_ids"].size(1))
+        positions = torch.arange(tensors["input_ids"].size(1))
         begins = torch.tensor([[window.begin] for window in batch])
-        return {**tensors, "token_type_ids": (places >= begins) * tensors["attention_mask"]}
+        return {**tensors, "token_type_ids": (positions >= begins) * tensors["attention_mask"]}
 
 
 def best_spans(
     batch: Sequence[Window], starts: Tensor, ends: Tensor
 ) -> list[tuple[float, int, int]]:
-    """Of each window the best span of the best starts and ends, with its score."""
-    places = torch.arange(starts.size(1))
+    """Finds of each window the best span of the best starts and ends, with its score."""
+    positions = torch.arange(starts.size(1))
     begins = torch.tensor([[window.begin] for window in batch])
     finish = torch.tensor([[len(window.ids) - 1] for window in batch])
-    outside = (places < begins) | (places >= finish)
+    outside = (positions < begins) | (positions >= finish)
     count = min(N_BEST, starts.size(1))
     start_scores, firsts = starts.masked_fill(outside, -1e9).topk(count)
     end_scores, lasts = ends.masked_fill(outside, -1e9).topk(count)

@@ -14,7 +14,7 @@ from benchmarks import stock_allennlp
 from benchmarks.checkpoints import LABELS, Setting, checkpoint, config
 from benchmarks.comparison import Contest, Row, Work, per_second
 from benchmarks.texts import comments, of_equal_length, write_json_lines
-from benchmarks.train import labelled
+from benchmarks.train import label_comments
 
 TEXTS = 20_000
 HELD = 2_000
@@ -26,7 +26,7 @@ LONGER = "texts of about 50 pieces"
 
 
 def contest(setting: Setting) -> Contest:
-    records = labelled(setting.amount(TEXTS), setting)
+    records = label_comments(setting.amount(TEXTS), setting)
     texts = [record["text"] for record in records]
     bert = checkpoint(BertForSequenceClassification, setting)
     path = write_json_lines(setting.directory / "reading.jsonl", records)
@@ -46,7 +46,7 @@ def contest(setting: Setting) -> Contest:
 
 
 def read(bert: str, path: str) -> list[torch.Tensor]:
-    """The ids of all batches; the data loader is the config's, in the order of the file."""
+    """Reads the ids of all batches, in the order of the file; the data loader is the config's."""
     made = Params(config("classification", bert, path, data_loader__shuffle=False))
     reader = DatasetReader.from_params(made["dataset_reader"])
     loader = DataLoader.from_params(made["data_loader"], reader=reader, data_path=path)
@@ -61,19 +61,19 @@ def check(batches: list[torch.Tensor], expected: list[list[int]]) -> None:
 
 
 def memory_contest(setting: Setting) -> Contest:
-    number = setting.amount(HELD)
+    count = setting.amount(HELD)
     bert = checkpoint(BertForSequenceClassification, setting)
     texts = {
-        "comments": comments(number, setting.data),
-        LONGER: list(of_equal_length(comments(4 * number, setting.data), 38))[:number],
+        "comments": comments(count, setting.data),
+        LONGER: list(of_equal_length(comments(4 * count, setting.data), 38))[:count],
     }
     sides = {}
     for name, each in texts.items():
         records = [{"text": text, "label": LABELS[0]} for text in each]
         path = write_json_lines(setting.directory / f"{name}.jsonl", records)
         ours = config("classification", bert, path)["dataset_reader"]
-        sides[f"ours, {name}"] = reading_all(DatasetReader.from_params(Params(ours)), path)
-        sides[f"{STOCK}, {name}"] = reading_all(stock_allennlp.reader(bert), path)
+        sides[f"ours, {name}"] = read_all(DatasetReader.from_params(Params(ours)), path)
+        sides[f"{STOCK}, {name}"] = read_all(stock_allennlp.reader(bert), path)
     return Contest(
         "hold instances in memory",
         sides,
@@ -82,12 +82,12 @@ def memory_contest(setting: Setting) -> Contest:
             Row("ours, comments", f"{STOCK}, comments"),
         ],
         lambda: None,
-        lambda held: f"{held / number:,.0f} bytes each",
+        lambda held: f"{held / count:,.0f} bytes each",
         held_bytes,
     )
 
 
-def reading_all(reader: DatasetReader, path: str) -> Callable[[], Work]:
+def read_all(reader: DatasetReader, path: str) -> Callable[[], Work]:
     return lambda: lambda: list(reader.read(path))
 
 

@@ -53,10 +53,10 @@ def contests(setting: Setting) -> list[Contest]:
     gc.freeze()
     servers = ExitStack()
     atexit.register(servers.close)
-    ports = {name: servers.enter_context(running(*each))[0] for name, each in commands.items()}
+    ports = {name: servers.enter_context(run_server(*each))[0] for name, each in commands.items()}
 
     def crowd(port: int) -> float:
-        """Seconds."""
+        """Takes the seconds of all requests."""
         return measure(port, texts, CLIENTS, setting.amount(REQUESTS))[0]
 
     def slowest(port: int) -> float:
@@ -87,7 +87,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def check(ports: dict[str, int], texts: list[bytes]) -> None:
-    """All give the same probabilities; and warm them up."""
+    """Raises when not all give the same probabilities; and warms them up."""
     answers = {}
     for name, port in ports.items():
         connection = connect(port)
@@ -106,7 +106,7 @@ def connect(port: int) -> http.client.HTTPConnection:
 
 
 def post(connection: http.client.HTTPConnection, body: bytes) -> tuple[int, Any]:
-    """The status of an answer, and what it says."""
+    """Gives the status of an answer, and what it says."""
     connection.request("POST", "/predict", body, {"content-type": "application/json"})
     answer = connection.getresponse()
     return answer.status, json.loads(answer.read())
@@ -130,7 +130,7 @@ def bodies(texts: list[str]) -> list[bytes]:
 
 
 def serve_the_old_way(model: str, port: int) -> None:
-    """Of an archive, or AllenNLP's own classifier around a checkpoint."""
+    """Serves an archive, or AllenNLP's own classifier around a checkpoint."""
     from allennlp.predictors import Predictor
     from flask import Flask, jsonify, request
     from gevent.pywsgi import WSGIServer
@@ -154,8 +154,8 @@ def serve_the_old_way(model: str, port: int) -> None:
 
 
 @contextmanager
-def running(*command: str) -> Iterator[tuple[int, int]]:
-    """The port and the process id of a server that has begun to answer."""
+def run_server(*command: str) -> Iterator[tuple[int, int]]:
+    """Starts a server; its port and process id, once it has begun to answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -212,7 +212,7 @@ class Client(Thread):
 def ask(
     port: int, bodies: list[bytes], clients: int, numbers: Iterator[int]
 ) -> tuple[list[tuple[int, float]], float]:
-    """All answers of so many clients that share out the numbers, and the seconds it took."""
+    """Gives all answers of so many clients, which share the numbers, and the seconds it took."""
     threads = [Client(port, bodies, numbers) for _ in range(clients)]
     start = time.perf_counter()
     for thread in threads:
@@ -223,7 +223,7 @@ def ask(
 
 
 def measure(port: int, bodies: list[bytes], clients: int, requests: int) -> tuple:
-    """Seconds in all, median and 99th percentile of the seconds to an answer."""
+    """Takes seconds in all, median and 99th percentile of the seconds to an answer."""
     answers, seconds = ask(port, bodies, clients, iter(range(requests)))
     wrong = [status for status, _ in answers if status != 200]
     assert not wrong and len(answers) == requests, f"statuses {Counter(wrong)}"
@@ -232,7 +232,7 @@ def measure(port: int, bodies: list[bytes], clients: int, requests: int) -> tupl
 
 
 def flood(archive: str, duration: float, bodies: list[bytes]) -> None:
-    with running(*ours(archive, "--max-queue", "16")) as (port, process):
+    with run_server(*ours(archive, "--max-queue", "16")) as (port, process):
         # Until all that is made at first use is there.
         ask(port, bodies, 16, iter(range(500)))
         alone = [measure(port, bodies, 1, 100)[1]]
@@ -263,7 +263,7 @@ class until:
 
 
 def resident(process: int) -> float:
-    """The resident memory of a process in MiB."""
+    """Reads the resident memory of a process in MiB."""
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 

@@ -36,16 +36,16 @@ PIECES_PER_WORD = 1.28
 """Of the sentences made here, punctuation included."""
 
 
-def comments(number: int, path: Optional[str] = None) -> list[str]:
+def comments(count: int, path: Optional[str] = None) -> list[str]:
     """
-    Short texts; of a file the first column of each line. When there are too few of them they are
-    repeated.
+    Makes short texts, or takes of a file the first column of each line. When there are too few of
+    them they are repeated.
     """
     if path is not None:
         with open(path, encoding="utf-8") as lines:
-            return _as_many(number, [line.rstrip("\n").split("\t")[0] for line in lines])
+            return _as_many(count, [line.rstrip("\n").split("\t")[0] for line in lines])
     draw = random.Random(1)
-    return [_text(draw, (draw.gauss(19.3, 8.7) - 2) / PIECES_PER_WORD) for _ in range(number)]
+    return [_text(draw, (draw.gauss(19.3, 8.7) - 2) / PIECES_PER_WORD) for _ in range(count)]
 
 
 class Question(NamedTuple):
@@ -54,19 +54,22 @@ class Question(NamedTuple):
     answer: str
 
     def record(self) -> dict[str, Any]:
-        """With the keys of SQuAD."""
+        """Gives it the keys of SQuAD."""
         start = self.context.index(self.answer)
         answers = [{"text": self.answer, "answer_start": start}]
         return {"question": self.question, "context": self.context, "answers": answers}
 
 
-def questions(number: int, path: Optional[str] = None) -> list[Question]:
-    """Questions about contexts; of a file in SQuAD's JSON possible ones, spread over all of it."""
+def questions(count: int, path: Optional[str] = None) -> list[Question]:
+    """
+    Makes questions about contexts, or takes of a file in SQuAD's JSON possible ones, spread over
+    all of it.
+    """
     if path is not None:
         values = [record.values for record in read_squad(path) if record.values["answers"]]
         real = [Question(v["question"], v["context"], v["answers"][0]["text"]) for v in values]
-        return _as_many(number, real[:: max(1, len(real) // number)])
-    return list(itertools.islice(_made_questions(), number))
+        return _as_many(count, real[:: max(1, len(real) // count)])
+    return list(itertools.islice(_made_questions(), count))
 
 
 def _made_questions() -> Iterator[Question]:
@@ -76,12 +79,12 @@ def _made_questions() -> Iterator[Question]:
         words = context.split()
         for _ in range(5):
             question = _text(draw, draw.gauss(14.6, 4) / PIECES_PER_WORD)
-            at = draw.randrange(len(words))
-            yield Question(f"{question[:-1]}?", context, " ".join(words[at : at + 3]))
+            start = draw.randrange(len(words))
+            yield Question(f"{question[:-1]}?", context, " ".join(words[start : start + 3]))
 
 
 def running_text(pieces: int, path: Optional[str] = None) -> str:
-    """Paragraphs, about so many pieces in all; of a file its first ones."""
+    """Makes paragraphs, about so many pieces in all, or takes the first ones of a file."""
     if path is not None:
         # Of English a piece is somewhat more than four characters, with its space.
         return Path(path).read_text(encoding="utf-8")[: 5 * pieces]
@@ -91,7 +94,7 @@ def running_text(pieces: int, path: Optional[str] = None) -> str:
 
 
 def of_equal_length(texts: Iterable[str], words: int) -> Iterator[str]:
-    """Texts laid end to end and cut anew."""
+    """Lays texts end to end and cuts them anew."""
     each = (word for text in texts for word in text.split())
     while piece := list(itertools.islice(each, words)):
         yield " ".join(piece)
@@ -102,15 +105,15 @@ def write_json_lines(path: Path, records: list[dict[str, Any]]) -> str:
     return str(path)
 
 
-def _as_many(number: int, found: list) -> list:
-    return list(itertools.islice(itertools.cycle(found), number))
+def _as_many(count: int, found: list) -> list:
+    return list(itertools.islice(itertools.cycle(found), count))
 
 
 def _text(draw: random.Random, length: float) -> str:
-    """So many words, at least one, in sentences of about twelve."""
+    """Draws so many words, at least one, in sentences of about twelve."""
     words = [
         draw.choice(COMMON if draw.random() < 0.75 else RARER) for _ in range(max(1, round(length)))
     ]
-    for at in range(len(words) - 1):
-        words[at] += draw.choices(["", ",", "."], [0.86, 0.06, 0.08])[0]
+    for i in range(len(words) - 1):
+        words[i] += draw.choices(["", ",", "."], [0.86, 0.06, 0.08])[0]
     return " ".join(words).capitalize() + "."

@@ -32,7 +32,7 @@ Weights = dict[str, Tensor]
 def contest(setting: Setting) -> Contest:
     steps = setting.amount(STEPS)
     bert = checkpoint(BertForSequenceClassification, setting)
-    records = labelled(steps * BATCH_SIZE, setting)
+    records = label_comments(steps * BATCH_SIZE, setting)
     return Contest(
         f"train, random batches of {BATCH_SIZE}",
         {
@@ -46,11 +46,11 @@ def contest(setting: Setting) -> Contest:
     )
 
 
-def labelled(number: int, setting: Setting) -> list[dict[str, str]]:
-    # The number of a text modulo a prime is as good as a random label.
+def label_comments(count: int, setting: Setting) -> list[dict[str, str]]:
+    # The index of a text modulo a prime is as good as a random label.
     return [
-        {"text": text, "label": LABELS[place * place % 29 % len(LABELS)]}
-        for place, text in enumerate(comments(number, setting.data))
+        {"text": text, "label": LABELS[index * index % 29 % len(LABELS)]}
+        for index, text in enumerate(comments(count, setting.data))
     ]
 
 
@@ -115,11 +115,11 @@ def silent_trainer(*parts: Any) -> Trainer:
 
 def check(setting: Setting) -> None:
     """
-    Without dropout, on one batch again and again, both sides change the weights in the same way;
-    their schedules are off by one step.
+    Raises when the sides, without dropout and on one batch again and again, do not change the
+    weights in the same way; their schedules are off by one step.
     """
     bert = checkpoint(BertForSequenceClassification, setting, dropout=0.0)
-    records = labelled(BATCH_SIZE, setting)
+    records = label_comments(BATCH_SIZE, setting)
     start = BertForSequenceClassification.from_pretrained(bert).state_dict()
     sides = (
         ours(bert, records, setting, CHECKED_STEPS),

@@ -4,7 +4,8 @@ one.
 """
 
 import copy
-from typing import Any, Sequence, Union
+import logging
+from typing import Any, Optional, Sequence, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -15,10 +16,13 @@ from allennlp.predictors import Predictor
 
 from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
-from bert_classification.data.outcomes import replace_successes, successes
+from bert_classification.data.json_values import dump_json, is_too_deep
+from bert_classification.data.outcomes import replace_successes, sentence_of, successes
 from bert_classification.data.records import RecordError, expect_object
 from bert_classification.data.text_field import num_word_pieces
 from bert_classification.reader import BertReader
+
+logger = logging.getLogger(__name__)
 
 TOKEN_BUDGET = 2048
 """Word pieces in one run of BERT, with which it is fastest on two cores; see `benchmarks/`."""
@@ -28,9 +32,10 @@ class BertPredictor(Predictor):
     """
     The base of our predictors: one record, a JSONL batch and a served batch go the same way.
 
-    A record that is not what the task expects gets the output `{"error": ...}`; the others are not
-    touched. Keys of the input that are not the task's are carried into the output, and the gold
-    value of a labelled record as `gold`.
+    A record that is not what the task expects, or that fails in the model, gets the output
+    `{"error": ...}`; the others are not touched. Keys of the input that are not the task's are
+    carried into the output, but for `error`, which would say what is not so, and the gold value of
+    a labelled record as `gold`.
 
     # Parameters
 
@@ -41,6 +46,8 @@ class BertPredictor(Predictor):
         Or `bfloat16`, or `int8` on the CPU; see `precision.set_precision`. On the command line
         `--predictor-args '{"precision": "int8"}'`. The model's BERT is changed in place:
         predictors of one model share it.
+    max_record_tokens : `int`, optional
+        The most word pieces of one record, in all of its windows or choices; by default any number.
 
     # Attributes of its class
 
@@ -75,11 +82,18 @@ class BertPredictor(Predictor):
         frozen: bool = True,
         token_budget: int = TOKEN_BUDGET,
         precision: str = "float32",
+        max_record_tokens: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
         if token_budget < 1:
             raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
+        if max_record_tokens is not None and max_record_tokens < 1:
+            raise ConfigurationError(
+                f"`max_record_tokens` is {max_record_tokens}; expected at least 1."
+            )
         self._token_budget = token_budget
+        self._max_record_tokens = max_record_tokens
+        self._kinds_of_failures: set[type] = set()
         self.precision = precision
         set_precision(self._model.bert, precision)
 
@@ -93,7 +107,7 @@ class BertPredictor(Predictor):
 
     def predict_batch_json(self, inputs: Sequence[JsonDict]) -> list[JsonDict]:
         outcomes = self.instances_or_errors(inputs)
-        predictions = self.predict_batch_instance(successes(outcomes))
+        predictions = self.outputs_or_errors(successes(outcomes))
         results = replace_successes(outcomes, predictions)
         return [self.output(record, result) for record, result in zip(inputs, results)]
 
@@ -125,19 +139,67 @@ class BertPredictor(Predictor):
             for output in self._model.forward_on_instances(instances)
         ]
 
-    def instances_or_errors(self, inputs: Sequence[JsonDict]) -> list[Union[Instance, RecordError]]:
-        """Makes the instance of each record, or the reason why there is none; the model is not run."""
-        parsed = [self._parse(record) for record in inputs]
-        built = self._dataset_reader.instances_or_errors(successes(parsed))
+    def outputs_or_errors(self, instances: list[Instance]) -> list[Union[JsonDict, Exception]]:
+        """
+        Calls `predict_batch_instance`; after a failure the halves are tried, down to the instance
+        that fails, in whose place the exception stands.
+        """
+        if not instances:
+            return []
+        try:
+            return list(self.predict_batch_instance(instances))
+        except Exception as error:
+            self._log_failure(error)
+            if len(instances) == 1:
+                return [error]
+        half = len(instances) // 2
+        return self.outputs_or_errors(instances[:half]) + self.outputs_or_errors(instances[half:])
+
+    def instances_or_errors(
+        self, inputs: Sequence[JsonDict], max_record_tokens: Optional[int] = None
+    ) -> list[Any]:
+        """
+        Makes the instance of each record, or the exception why there is none; the model is not run.
+        A record of more than `max_record_tokens` word pieces, by default the predictor's, is an
+        error before they are built.
+        """
+        limit = self._max_record_tokens if max_record_tokens is None else max_record_tokens
+        parsed = [self._parse_or_error(record) for record in inputs]
+        built = self._dataset_reader.instances_or_errors(successes(parsed), limit)
+        for each in built:
+            if isinstance(each, Exception):
+                self._log_failure(each)
         return replace_successes(parsed, built)
 
     def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
         """Makes the output for a record, of its prediction or the reason why there is none."""
-        prediction = {"error": str(result)} if isinstance(result, Exception) else result
+        prediction = {"error": sentence_of(result)} if isinstance(result, Exception) else result
         return {**self._carried(record), **prediction}
 
+    def dump_line(self, outputs: JsonDict) -> str:
+        """Writes an output as a line of strictly valid JSON; what is no number becomes null."""
+        try:
+            return dump_json(outputs) + "\n"
+        except RecursionError:
+            return dump_json({"error": "the output is nested too deeply for JSON."}) + "\n"
+
+    def _parse_or_error(self, record: JsonDict) -> Any:
+        try:
+            if is_too_deep(record):
+                raise RecordError("the record is nested too deeply.")
+            return self._parse(record)
+        except Exception as error:
+            self._log_failure(error)
+            return error
+
+    def _log_failure(self, error: Exception) -> None:
+        """Keeps the traceback of what nobody foresaw, once for each kind of exception."""
+        if not isinstance(error, RecordError) and type(error) not in self._kinds_of_failures:
+            self._kinds_of_failures.add(type(error))
+            logger.debug("A record failed.", exc_info=error)
+
     def _parse(self, record: JsonDict) -> Any:
-        """The example in a record, or the reason why there is none."""
+        """Makes the example of a record, or gives the reason why there is none."""
         try:
             expect_object(record, "the record")
             return self._dataset_reader.parse(record, "the record", labelled=False)
@@ -150,7 +212,7 @@ class BertPredictor(Predictor):
         carried = {
             key: value
             for key, value in record.items()
-            if key not in (*self.input_keys, self.gold_key)
+            if key not in (*self.input_keys, self.gold_key, "error")
         }
         if self.gold_key in record:
             carried["gold"] = record[self.gold_key]

@@ -1,5 +1,6 @@
 """What all our dataset readers share: records in, checked examples, instances out in batches."""
 
+import copy
 import logging
 from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
@@ -10,10 +11,12 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 
 from bert_classification.data.files import read_lines
+from bert_classification.data.outcomes import sentence_of
 from bert_classification.data.records import Record, RecordError, guess_format, read_records
 from bert_classification.data.segments import Truncation, cut_segments, join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.token_indexer import PretrainedBertIndexer
+from bert_classification.data.values import check_label
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ class BertReader(DatasetReader):
         self.encoding = encoding
         self.truncation = Truncation()
         self.counts: Counter[str] = Counter()
+        self._pieces = 0
+        self._max_pieces: Optional[int] = None
 
     def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Any:
         """
@@ -91,16 +96,52 @@ class BertReader(DatasetReader):
         """Makes an instance of each example; all their texts are tokenized in one call."""
         raise NotImplementedError
 
-    def instances_or_errors(self, examples: Sequence[Any]) -> list[Union[Instance, RecordError]]:
-        """Calls `to_instances`; an error stands in the place of an example that is none after all."""
+    def instances_or_errors(
+        self, examples: Sequence[Any], max_record_tokens: Optional[int] = None
+    ) -> list[Union[Instance, Exception]]:
+        """
+        Calls `to_instances`; an error stands where an example is none after all.
+
+        # Parameters
+
+        examples : `Sequence[Any]`
+            What `parse` made.
+        max_record_tokens : `int`, optional
+            The most word pieces of one example, in all of its windows or choices. One that has more
+            is a `RecordError` before they are built.
+        """
         if not examples:
             return []
         try:
-            return list(self.to_instances(examples))
-        except RecordError as error:
+            return list(self._limited_instances(examples, max_record_tokens))
+        except Exception as error:
             if len(examples) == 1:
                 return [error]
-            return [self.instances_or_errors([example])[0] for example in examples]
+            return [self.instances_or_errors([each], max_record_tokens)[0] for each in examples]
+
+    def _limited_instances(
+        self, examples: Sequence[Any], max_record_tokens: Optional[int]
+    ) -> list[Instance]:
+        """Makes instances that have no more pieces together than one of them may have."""
+        # Threads of a server share the reader; each counts in its own, and what failed not at all.
+        reader = copy.copy(self)
+        reader.counts = self.counts.copy()
+        reader._pieces, reader._max_pieces = 0, max_record_tokens
+        instances = reader.to_instances(examples)
+        self.truncation, self.counts = reader.truncation, reader.counts
+        return instances
+
+    def check_size(self, pieces: int) -> None:
+        """
+        Raises `RecordError` when so many word pieces more are too many for a record. A task that
+        knows their number before it builds its fields may ask then; `field` asks for each.
+        """
+        limit, total = self._max_pieces, self._pieces + pieces
+        if limit is not None and total > limit:
+            raise RecordError(
+                f"the record has at least {total} word pieces in all, more than the {limit} of "
+                "`--max-record-tokens`; shorten it."
+            )
 
     def records(self, path: str) -> Iterable[Record]:
         """Yields the records of a file; tasks with a format of their own extend it."""
@@ -132,16 +173,16 @@ class BertReader(DatasetReader):
         """Makes the example of a record with its label; an error names the record's location."""
         try:
             return self.parse(record.values, record.location, labelled=True)
-        except RecordError as error:
-            raise ConfigurationError(f"{record.location}: {error}") from error
+        except Exception as error:
+            raise _located(error, record.location) from error
 
     def _read(self, file_path: str) -> Iterator[Instance]:
         self.truncation, self.counts = Truncation(), Counter()
         for located in lazy_groups_of(self.examples(file_path), EXAMPLES_AT_ONCE):
             instances = self.instances_or_errors([example for _, example in located])
             for (location, _), instance in zip(located, instances):
-                if isinstance(instance, RecordError):
-                    raise ConfigurationError(f"{location}: {instance}") from instance
+                if isinstance(instance, Exception):
+                    raise _located(instance, location) from instance
                 yield instance
         self.report(file_path)
 
@@ -200,7 +241,16 @@ class BertReader(DatasetReader):
 
     def field(self, ids: numpy.ndarray, second: int) -> WordPieceField:
         """Makes the field of a text that is joined already; see `join_segments`."""
+        self.check_size(len(ids))
+        self._pieces += len(ids)
         return WordPieceField(ids, second, self.indexer_name, self.tokenizer.pad_id)
+
+
+def _located(error: Exception, location: str) -> ConfigurationError:
+    """Puts the location before the sentence of a record's error; one of the config has its own."""
+    if isinstance(error, ConfigurationError) and not isinstance(error, RecordError):
+        return error
+    return ConfigurationError(f"{location}: {sentence_of(error)}")
 
 
 def _read_label_names(label_names: Optional[Union[str, list[str]]]) -> Optional[list[str]]:
@@ -208,6 +258,8 @@ def _read_label_names(label_names: Optional[Union[str, list[str]]]) -> Optional[
         names = label_names
     else:
         names = [line.strip() for _, line in read_lines(label_names) if line.strip()]
+    for name in names or ():
+        check_label(name)
     if names is not None and (not names or len(set(names)) < len(names)):
         raise ConfigurationError("`label_names` is empty or names a label twice.")
     return names

@@ -11,16 +11,33 @@ from typing import Any, NamedTuple, Union
 
 from allennlp.commands import build_vocab, find_learning_rate, predict, train
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import Registrable
-from allennlp.data import DataLoader
+from allennlp.common import Params, Registrable, logging, util
+from allennlp.data import DataLoader, Vocabulary
+from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
+from allennlp.nn import util as nn_util
+from allennlp.predictors import Predictor
+from allennlp.training import Checkpointer, Trainer, gradient_descent_trainer
+from allennlp.training import util as training_util
 
-from bert_classification.archives import config, opening
+from bert_classification.archives import config, opening, seal, vocabulary
+from bert_classification.archives.archiving import archive_model
+from bert_classification.archives.whole_files import link_whole, write_whole
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
+from bert_classification.training.checkpointer import WholeCheckpointer
 from bert_classification.training.from_archive import from_archive
+from bert_classification.training.processes import dist_reduce
+from bert_classification.training.recovery import create_serialization_dir
+from bert_classification.training.trainer import RecoverableTrainer
+from bert_classification.training.validation import (
+    MeanLossEvaluator,
+    with_mean_loss,
+    with_whole_validation,
+)
 
 
 class Replacement(NamedTuple):
@@ -41,6 +58,11 @@ class Replacement(NamedTuple):
     why: str
 
 
+def _function(method: Any) -> Any:
+    """The function behind a class method."""
+    return method.__func__
+
+
 REPLACEMENTS = (
     Replacement(
         archival,
@@ -53,6 +75,30 @@ REPLACEMENTS = (
         "extracted_archive",
         opening.extracted_archive,
         "AllenNLP extracts anything to anywhere.",
+    ),
+    Replacement(
+        Predictor,
+        "from_archive",
+        classmethod(opening.predictor_from_archive),
+        "AllenNLP's predictors download models of spaCy.",
+    ),
+    Replacement(
+        util,
+        "spacy_download",
+        seal.spacy_download,
+        "The same.",
+    ),
+    Replacement(
+        Vocabulary,
+        "save_to_files",
+        vocabulary.save_to_files,
+        "AllenNLP writes labels that are others when they are read again.",
+    ),
+    Replacement(
+        logging,
+        "prepare_global_logging",
+        with_excepthook(logging.prepare_global_logging),
+        "AllenNLP logs a traceback of what a user did wrong.",
     ),
     Replacement(
         Registrable,
@@ -102,17 +148,94 @@ REPLACEMENTS = (
         Serve,
         "Where the old allennlp-server is installed, the command is ours all the same.",
     ),
+    Replacement(
+        Checkpointer,
+        "default",
+        WholeCheckpointer,
+        "AllenNLP writes checkpoints in place and reads the newest, damaged or not.",
+    ),
+    Replacement(
+        Trainer,
+        "gradient_descent",
+        RecoverableTrainer,
+        "AllenNLP's `--recover` goes on with other random numbers, and without half an epoch's "
+        "metrics; several processes validate without the last batches.",
+    ),
+    Replacement(
+        gradient_descent_trainer,
+        "hardlink_or_copy",
+        link_whole,
+        "A kill leaves half of `best.th`.",
+    ),
+    Replacement(
+        archival,
+        "archive_model",
+        archive_model,
+        "A kill leaves half of an archive.",
+    ),
+    Replacement(
+        Params,
+        "to_file",
+        write_whole(Params.to_file, "params_file"),
+        "A full disk empties `config.json`, without which no training goes on.",
+    ),
+    Replacement(
+        util,
+        "dump_metrics",
+        write_whole(util.dump_metrics, "file_path"),
+        "The same, of metrics.",
+    ),
+    Replacement(
+        training_util,
+        "create_serialization_dir",
+        create_serialization_dir,
+        "AllenNLP refuses more epochs with `--recover`, and says in the log alone what differs.",
+    ),
+    Replacement(
+        nn_util,
+        "dist_reduce",
+        dist_reduce,
+        "In AllenNLP's, no process can take part without being counted, or compute alone.",
+    ),
+    Replacement(
+        train.TrainModel,
+        "from_partial_objects",
+        classmethod(with_whole_validation(_function(train.TrainModel.from_partial_objects))),
+        "AllenNLP shares out the records of validation, and some are dropped.",
+    ),
+    Replacement(
+        training_util,
+        "evaluate",
+        with_mean_loss(training_util.evaluate),
+        "AllenNLP's loss is the mean over batches, of which the last may be small.",
+    ),
+    Replacement(
+        Evaluator,
+        "simple",
+        MeanLossEvaluator,
+        "The same.",
+    ),
 )
 
 
 def apply_replacements() -> None:
-    """Puts ours in the place of AllenNLP's, also where modules have imported it by its name."""
+    """
+    Puts ours in the place of AllenNLP's, also where modules have imported it by its name. A process
+    of the command line says refusals as a sentence from then on; see `commands.refusals`.
+    """
     for owner, name, ours, _ in REPLACEMENTS:
         if isinstance(owner, type) and not hasattr(owner, name):
-            owner.register(name, exist_ok=True)(ours)  # type: ignore[attr-defined]
+            _register(owner, name, ours)
             continue
         theirs = getattr(owner, name)
         setattr(owner, name, ours)
         for module in list(sys.modules.values()) if isinstance(owner, ModuleType) else ():
             if getattr(module, "__dict__", {}).get(name) is theirs:
                 setattr(module, name, ours)
+    install_excepthook()
+
+
+def _register(registry: Any, name: str, ours: type) -> None:
+    """Registers ours by the name of theirs, with the constructor that theirs has."""
+    _, constructor = Registrable._registry[registry].get(name, (None, None))
+    registry.register(name, constructor=constructor, exist_ok=True)(ours)

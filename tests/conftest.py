@@ -1,15 +1,12 @@
-"""What all tests share: the tiny BERT, and AllenNLP's commands as a user runs them."""
+"""The fixtures of all tests; what else they share is `tests/support.py`."""
 
 import json
 import logging
 import os
 import socket
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable, Iterator
-from unittest import mock
 
 import pytest
 import uvicorn
@@ -18,15 +15,19 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 # The tiny BERT is too small to share among threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from allennlp.commands import main  # noqa: E402
 from allennlp.predictors import Predictor  # noqa: E402
 
 import bert_classification  # noqa: E402, F401  registers everything
 from bert_classification.serving.app import make_app  # noqa: E402
-
-ROOT = Path(__file__).parent.parent
-FIXTURES = ROOT / "fixtures"
-BERT = str(FIXTURES / "bert")
+from tests.support import (  # noqa: E402, F401
+    BERT,
+    FIXTURES,
+    ROOT,
+    allennlp,
+    read_json_lines,
+    run_allennlp,
+    write_lines,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -42,23 +43,6 @@ def with_its_own_logging() -> Iterator[None]:
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
-
-
-def allennlp(*arguments: object) -> None:
-    """Runs an `allennlp` command in this process; what it raises reaches the test."""
-    handlers, level = logging.root.handlers[:], logging.root.level
-    try:
-        with mock.patch.object(sys, "argv", ["allennlp", *map(str, arguments)]):
-            main(prog="allennlp")
-    finally:
-        logging.root.handlers[:] = handlers
-        logging.root.setLevel(level)
-
-
-def run_allennlp(*arguments: object, **options: Any) -> subprocess.CompletedProcess:
-    """Runs an `allennlp` command in a process of its own, as a user does."""
-    command = [sys.executable, "-m", "allennlp", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
 
 
 @pytest.fixture(scope="session")
@@ -97,14 +81,3 @@ def serve() -> Iterator[Any]:
     for server, thread in servers:
         server.should_exit = True
         thread.join()
-
-
-def write_lines(path: Path, lines: list[Any]) -> str:
-    """Writes JSON lines; a string is written as it stands."""
-    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
-    path.write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
-    return str(path)
-
-
-def read_json_lines(path: Path) -> list[Any]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -15,7 +15,7 @@ from allennlp.common import Params
 from allennlp.common.util import import_module_and_submodules
 from allennlp.training.optimizers import Optimizer
 
-from tests.conftest import ROOT, allennlp, run_allennlp
+from tests.support import ROOT, allennlp, run_allennlp
 
 CONFIG = ROOT / "training_config" / "classification.jsonnet"
 

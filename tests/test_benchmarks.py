@@ -9,7 +9,7 @@ import pytest
 from benchmarks import texts
 from benchmarks.comparison import Contest, Row, compare, per_second, table_rows
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer
-from tests.conftest import FIXTURES, ROOT
+from tests.support import FIXTURES, ROOT
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)

@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, BertModel
 from bert_classification import BertForClassification, BertForClassificationReader
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.token_indexer import PretrainedBertIndexer
-from tests.conftest import BERT, ROOT, allennlp, write_lines
+from tests.support import BERT, ROOT, allennlp, write_lines
 
 CONFIG = "training_config/classification.jsonnet"
 SECTION = (ROOT / "README.md").read_text().split("## When it does not work\n")[1].split("\n## ")[0]
@@ -56,7 +56,7 @@ class Newcomer:
         return batch.as_tensor_dict()
 
     def own_tensors(self, **options: Any) -> dict[str, Any]:
-        """A text, put through the tokenizer by hand and named as the model names it."""
+        """Puts a text through the tokenizer by hand, and names it as the model does."""
         given = self.tokenizer(["A long way"], return_tensors="pt", **options)
         return {"bert": {**given, "mask": given["attention_mask"]}}
 
@@ -67,8 +67,8 @@ class Newcomer:
     def checkpoint(self) -> Path:
         return Path(shutil.copytree(BERT, self.directory / "bert"))
 
-    def edited(self, file: str, old: str, new: str) -> str:
-        """A copy of the tiny BERT with another text in one of its files."""
+    def edit(self, file: str, old: str, new: str) -> str:
+        """Makes a copy of the tiny BERT with another text in one of its files."""
         path = self.checkpoint() / file
         assert old in path.read_text(encoding="utf-8")
         changed = path.read_text(encoding="utf-8").replace(old, new)
@@ -155,7 +155,7 @@ def a_cased_vocabulary_with_lowercasing(new: Newcomer) -> None:
 @mistake("the tokenizer keeps capitals, but")
 def an_uncased_vocabulary_without_lowercasing(new: Newcomer) -> None:
     edit = ("tokenizer_config.json", '"do_lower_case": true', '"do_lower_case": false')
-    WordPieceTokenizer(new.edited(*edit))
+    WordPieceTokenizer(new.edit(*edit))
 
 
 @mistake("The tokenizer and the weights are of different checkpoints")

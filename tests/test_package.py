@@ -1,9 +1,11 @@
 """
-One word a task: folder, three registrations, config, fixtures, test file and README row belong
-together.
+One word a task: folder, three registrations, page, config, fixtures, folder of tests and README row
+belong together.
 """
 
 import importlib
+import inspect
+import warnings
 from pathlib import Path
 
 import pytest
@@ -13,14 +15,19 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 import bert_classification
-from tests.conftest import ROOT
-
-PACKAGE = ROOT / "bert_classification"
-TASKS = sorted(path.parent.name for path in PACKAGE.glob("*/dataset_reader.py"))
+from tests.support import PACKAGE, ROOT, TASKS, predictor_class, short_record
 
 
 def test_there_are_tasks() -> None:
     assert "classification" in TASKS
+
+
+@pytest.mark.parametrize(
+    "module", ["bert_classification.bert.encoder", "allennlp_compat", __name__]
+)
+def test_a_warning_that_we_cause_is_an_error(module) -> None:
+    with pytest.raises(DeprecationWarning):
+        warnings.warn_explicit("old", DeprecationWarning, "a file", 1, module=module)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -50,8 +57,32 @@ class TestTask:
         for key in ("train_data_path", "validation_data_path"):
             assert Path(config[key]).parent == Path("fixtures") / task
 
-    def test_fixtures_test_file_and_readme_row(self, task) -> None:
+    def test_the_predictor_says_what_the_task_is(self, task) -> None:
+        predictor = predictor_class(task)
+        known = {*predictor.input_keys, predictor.gold_key}
+        assert predictor.example and set(predictor.example) <= known
+        assert predictor.output_keys and set(short_record(task)) <= known
+        assert predictor.gold_key not in {*predictor.input_keys, *short_record(task)}
+        # Word importance is that for the label, which the predictor puts into the instance.
+        label = "predictions_to_labeled_instances"
+        assert bool(predictor.segment_keys) == any(label in vars(each) for each in own(predictor))
+
+    def test_the_page_lies_beside_the_predictor(self, task) -> None:
+        source = Path(inspect.getfile(predictor_class(task)))
+        assert source == PACKAGE / task / "predictor.py"
+        assert source.with_name("page.js").is_file()
+
+    def test_fixtures_and_readme_row(self, task) -> None:
         assert (ROOT / "fixtures" / task).is_dir()
-        assert (ROOT / "tests" / f"test_{task}.py").is_file()
         rows = [line for line in (ROOT / "README.md").read_text().splitlines() if line[:1] == "|"]
         assert any(f"`{self.registered_name(task)}`" in row for row in rows)
+
+    def test_tests_of_its_own(self, task) -> None:
+        here = {path.name for path in (ROOT / "tests" / task).iterdir()}
+        modules = ("dataset_reader", "model", "predictor")
+        assert {"page.py", *(f"test_{module}.py" for module in modules)} <= here
+
+
+def own(predictor: type) -> list[type]:
+    """Gives the classes between a predictor and AllenNLP's."""
+    return [each for each in predictor.__mro__ if each.__module__.startswith("bert_classification")]

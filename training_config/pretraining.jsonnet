@@ -21,8 +21,4 @@ bert(
     validation: 'fixtures/pretraining/dev.txt',
   },
   dataset_reader={ seed: 13 },
-) + {
-  // With `"trainer.checkpointer": {"save_every_num_batches": 1000}` and `--recover` a training goes on
-  // as if it had not been interrupted.
-  trainer+: { callbacks: [{ type: 'random_state' }] },
-}
+)

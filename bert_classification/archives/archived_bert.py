@@ -15,7 +15,8 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.archives.extraction import extract, prefix_errors
 from bert_classification.archives.serialization import MODEL, TOKENIZER, saved_directory
-from bert_classification.archives.weights import State, check_size, find_weights, read_weights
+from bert_classification.archives.sizes import check_contents
+from bert_classification.archives.weights import NAMES, State, find_weights, read_weights
 
 
 class ArchivedBert(NamedTuple):
@@ -36,10 +37,13 @@ class ArchivedBert(NamedTuple):
     tokenizer: str
 
     def read_weights(self) -> State:
-        """Reads the tensors, as data; `ConfigurationError` when they cannot be had or do not fit."""
+        """
+        Reads the tensors, as data; `ConfigurationError` when they cannot be had, or when what lies
+        beside them is not of their size.
+        """
         with prefix_errors(self.name):
             state = read_weights(find_weights(self.root))
-            check_size(Path(self.configuration), state)
+            check_contents(self.root, state)
             return state
 
 
@@ -67,9 +71,16 @@ def find_archived_bert(name: str) -> Optional[ArchivedBert]:
 
 @lru_cache(maxsize=None)
 def _extract_once(path: str, changed: int) -> str:
-    """Takes an archive apart as data; the directory goes with the process."""
+    """Takes an archive apart as data, and measures it; the directory goes with the process."""
     directory = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     with prefix_errors(path):
         extract(Path(path), Path(directory))
+        _check(Path(directory))
     return directory
+
+
+def _check(root: Path) -> None:
+    """Measures an archive; without weights nothing of it may be large."""
+    there = any(Path(root, name).is_file() for name in NAMES)
+    check_contents(root, read_weights(find_weights(root)) if there else {})

@@ -9,48 +9,48 @@ import json
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Iterator, Optional
 
 from allennlp.common import Registrable
 from allennlp.models.archival import CONFIG_NAME
 
-from bert_classification.archives import serialization
-from bert_classification.archives.extraction import InvalidArchiveError, require
+from bert_classification.archives.extraction import InvalidArchiveError, describe_error, require
+from bert_classification.archives.names import TRUST, take_from_archive, walk
 
-TRUST = "BERT_CLASSIFICATION_TRUST_ARCHIVES"
 MAX_CONFIG_BYTES = 2**24
 LATER_SECTIONS = ("data_loader", "validation_data_loader", "evaluation")
 """What `allennlp evaluate` builds from the config after the archive was opened."""
+SEEDS = ("random_seed", "numpy_seed", "pytorch_seed")
+MAX_WORKERS = 256
 
 _allennlps_resolve_class_name: Any = Registrable.resolve_class_name
 _dotted_names: ContextVar[Optional[frozenset[str]]] = ContextVar("dotted_names", default=None)
 
 
 def read_config(directory: Path) -> dict[str, Any]:
-    """The config of an archive that was extracted, or of a directory of training."""
+    """
+    Reads the config of an archive that was extracted, or of a directory of training, where what the
+    archive brings along stands in the place of what training once found elsewhere.
+
+    # Raises
+
+    `InvalidArchiveError` when it is missing, not plain JSON, or would have something called.
+    """
     path = directory / CONFIG_NAME
     require(path, CONFIG_NAME)
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise InvalidArchiveError(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-        _take_from_archive(config, str(directory))
+        if isinstance(config, dict):
+            take_from_archive(config, str(directory))
         _check_config(config)
     except (ValueError, RecursionError) as error:
+        reason = describe_error(error)
         raise InvalidArchiveError(
-            f"{path.name} is not plain JSON ({error}), and Jsonnet is not evaluated in an archive."
-        ) from None
+            f"{path.name} is not plain JSON ({reason}), and Jsonnet is not evaluated in an archive."
+        ) from error
     return config
-
-
-def _take_from_archive(config: Any, directory: str) -> None:
-    """In the place of other archives, from which training began: what this one brings along."""
-    if not isinstance(config, dict):
-        return
-    config["model"] = serialization.model_params(directory) or config.get("model")
-    bert = isinstance(config["model"], dict) and config["model"].get("bert_model")
-    if isinstance(bert, dict) and serialization.saved_directory(serialization.MODEL, directory):
-        config["model"]["bert_model"] = "of this archive"
 
 
 def _check_config(config: Any) -> None:
@@ -59,14 +59,30 @@ def _check_config(config: Any) -> None:
         named = isinstance(section, dict) and isinstance(section.get("type"), str)
         if not named and not (key == "model" and isinstance(section, str)):
             raise InvalidArchiveError(f"`{key}` with its `type` is missing in {CONFIG_NAME}.")
+    _check_later_sections(config)
     registered = {name for names in Registrable._registry.values() for name in names}
-    for path, value in _leaves(config):
-        key = path[-1]
-        if key == "type" or path == ("model",) or path[0] in LATER_SECTIONS:
+    for keys, value in walk(config):
+        key = keys[-1]
+        if key == "type" or keys == ("model",) or keys[0] in LATER_SECTIONS:
             if isinstance(value, str) and "." in value and value not in registered:
-                raise InvalidArchiveError(_explain_dotted_name(".".join(path), value))
+                raise InvalidArchiveError(_explain_dotted_name(".".join(keys), value))
         if key == "trust_remote_code" and value:
-            raise InvalidArchiveError(f"`{'.'.join(path)}` asks for code from the model hub.")
+            raise InvalidArchiveError(f"`{'.'.join(keys)}` asks for code from the model hub.")
+
+
+def _check_later_sections(config: dict[str, Any]) -> None:
+    for section in LATER_SECTIONS:
+        if not isinstance(config.get(section), (dict, type(None))):
+            raise InvalidArchiveError(f"`{section}` in {CONFIG_NAME} is no object.")
+        workers = (config.get(section) or {}).get("num_workers")
+        if isinstance(workers, int) and not 0 <= workers <= MAX_WORKERS:
+            raise InvalidArchiveError(
+                f"`{section}.num_workers` is {workers}; expected at most {MAX_WORKERS} processes."
+            )
+    for key in SEEDS:
+        seed = config.get(key)
+        if seed is not None and not (isinstance(seed, int) and 0 <= seed < 2**32):
+            raise InvalidArchiveError(f"`{key}` is {seed!r}; expected a number below 2**32.")
 
 
 def _explain_dotted_name(where: str, name: str) -> str:
@@ -76,23 +92,14 @@ def _explain_dotted_name(where: str, name: str) -> str:
     )
 
 
-def _leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """All values that are not objects or lists, with the keys that lead to them."""
-    if isinstance(value, (Mapping, list)):
-        items = value.items() if isinstance(value, Mapping) else enumerate(value)
-        for key, inner in items:
-            yield from _leaves(inner, (*path, str(key)))
-    else:
-        yield path, value
-
-
 def strings(value: Any) -> Iterator[str]:
-    return (leaf for _, leaf in _leaves(value) if isinstance(leaf, str))
+    """Yields all strings in a config."""
+    return (leaf for _, leaf in walk(value) if isinstance(leaf, str))
 
 
 @contextmanager
 def registered_names_only(but: frozenset[str]) -> Iterator[None]:
-    """Inside, a class has to be registered to be built, except under the caller's own names."""
+    """Permits to build registered classes only, and those under the caller's own names."""
     token = _dotted_names.set(but)
     try:
         yield

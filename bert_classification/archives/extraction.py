@@ -17,6 +17,10 @@ from allennlp.common.checks import ConfigurationError
 MAX_MEMBERS = 1_000
 MAX_BYTES = 4 * 2**30
 """Of all members together; BERT-large in float32 has 1.3 GiB."""
+MAX_RATIO = 50
+"""Of all members together to the archive; weights hardly become smaller, text becomes a tenth."""
+FREE_BYTES = 2**28
+"""What an archive may unpack to whatever its ratio."""
 MAX_READ = 2**16
 """Of the tar's own headers, which are read at once; members are read in parts of this size."""
 
@@ -39,7 +43,27 @@ def prefix_errors(archive: object) -> Iterator[None]:
     try:
         yield
     except InvalidArchiveError as error:
-        raise ConfigurationError(f"{archive} is not opened: {error}") from None
+        raise ConfigurationError(f"{archive} is not opened: {error}") from error
+
+
+@contextmanager
+def explain_failure(part: str) -> Iterator[None]:
+    """Makes a refusal of whatever a part of an archive makes the libraries raise."""
+    try:
+        yield
+    except InvalidArchiveError:
+        raise
+    except ConfigurationError as error:
+        raise InvalidArchiveError(" ".join(str(error).split())) from error
+    except Exception as error:  # Damaged settings have no end of ways to fail.
+        reason = describe_error(error)
+        raise InvalidArchiveError(f"{part} is damaged, or cannot be built ({reason}).") from error
+
+
+def describe_error(error: Exception) -> str:
+    """Gives the kind of an error and the first line of its message, shortened."""
+    first = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {first[:300]}" if first else type(error).__name__
 
 
 def extract(archive: Path, directory: Path) -> None:
@@ -48,15 +72,17 @@ def extract(archive: Path, directory: Path) -> None:
 
     # Raises
 
-    `InvalidArchiveError` when it is not a gzipped tar, ends too early, is damaged, holds anything but files and
-    directories under plain relative names, or more than `MAX_MEMBERS` or `MAX_BYTES`.
+    `InvalidArchiveError` when it is not a gzipped tar, ends too early, is damaged, holds anything
+    but files and directories under plain relative names, more than `MAX_MEMBERS` or `MAX_BYTES`,
+    or, above `FREE_BYTES`, more than `MAX_RATIO` times its own size.
     """
+    limit = min(MAX_BYTES, max(FREE_BYTES, MAX_RATIO * archive.stat().st_size))
     try:
         with gzip.open(archive) as stream:
-            measured = _Measured(cast(BinaryIO, stream))
+            measured = _Measured(cast(BinaryIO, stream), limit)
             with tarfile.open(fileobj=cast(BinaryIO, measured), mode="r:") as tar:
-                for count, member in enumerate(tar, 1):
-                    if count > MAX_MEMBERS:
+                for members, member in enumerate(tar, 1):
+                    if members > MAX_MEMBERS:
                         raise InvalidArchiveError(f"it has more than {MAX_MEMBERS} members.")
                     _extract_member(tar, member, directory)
             # What follows the last member says whether all before it arrived as it was written.
@@ -68,7 +94,7 @@ def extract(archive: Path, directory: Path) -> None:
         ) from None
     except gzip.BadGzipFile as error:
         raise InvalidArchiveError(f"it is not a tar.gz, or is damaged ({error}).") from None
-    except (tarfile.TarError, zlib.error, RecursionError, OverflowError) as error:
+    except (tarfile.TarError, zlib.error, RecursionError, ValueError, OverflowError) as error:
         raise InvalidArchiveError(f"it is no tar inside, or is damaged ({error}).") from None
 
 
@@ -111,10 +137,11 @@ def _checked_name(name: str) -> PurePosixPath:
 
 
 class _Measured:
-    """A stream that `tarfile` can read, only forward, up to `MAX_BYTES`, in small parts."""
+    """A stream that `tarfile` can read, only forward, up to a limit, in small parts."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: BinaryIO, limit: int) -> None:
         self._stream = stream
+        self._limit = limit
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MAX_READ:
@@ -135,8 +162,8 @@ class _Measured:
         return self._stream.tell()
 
     def _check(self, position: int) -> None:
-        if position > MAX_BYTES:
+        if position > self._limit:
             raise InvalidArchiveError(
-                f"it unpacks to more than {MAX_BYTES} bytes (`extraction.MAX_BYTES` of "
-                "bert_classification)."
+                f"it unpacks to more than {self._limit} bytes (see `MAX_BYTES` and `MAX_RATIO` in "
+                "bert_classification.archives.extraction)."
             )

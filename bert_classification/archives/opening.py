@@ -9,13 +9,15 @@ hostile one could claim to be of any. Against AllenNLP's way:
 - `config.json` is plain JSON, as training writes it. AllenNLP evaluates it as Jsonnet, which reads
   environment variables and files.
 - `type` in it is a registered name. AllenNLP imports and calls whatever a dotted one names.
-- Further archives that it names are files, not URLs, and are opened in the same way.
-- Weights are tensors, in safetensors or in PyTorch's format, and are compared with the model before
-  they are loaded.
+- It names no file, directory or URL outside of the archive (see `names`), and nothing is
+  downloaded: no connection is made while an archive is opened (see `seal`). A checkpoint of the
+  model hub, by its plain name, is read from the local cache.
+- Weights are tensors, in safetensors or in PyTorch's format. What is built for them is measured
+  first (see `sizes`), and they are compared with the model before they are loaded (see `fit`).
 
-What the caller gives, such as `--overrides`, is trusted as before. So is all when the environment
-has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with trusted_archives():`, for files of
-one's own that need it: then AllenNLP's functions run as they are.
+What the caller gives, such as `--overrides`, may name files and classes as before. So may all when
+the environment has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with trusted_archives():`,
+for files of one's own that need it: then AllenNLP's functions run as they are.
 """
 
 import json
@@ -27,40 +29,48 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Iterator, Optional, Sized, Union
-from urllib.parse import urlparse
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
-from allennlp.common.params import parse_overrides, remove_keys_from_params, with_overrides
+from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
+from allennlp.predictors import Predictor
 
-from bert_classification.archives import serialization, weights
-from bert_classification.archives.config import TRUST, read_config, registered_names_only, strings
+from bert_classification.archives import fit, serialization, weights
+from bert_classification.archives.config import (
+    MAX_CONFIG_BYTES,
+    read_config,
+    registered_names_only,
+    strings,
+)
 from bert_classification.archives.extraction import (
     InvalidArchiveError,
+    describe_error,
+    explain_failure,
     extract,
     prefix_errors,
     require,
 )
+from bert_classification.archives.names import TRUST, check_names, without_initial_weights
+from bert_classification.archives.seal import sealed
+from bert_classification.archives.sizes import BoundedConstruction, check_contents, check_numbers
 
 logger = logging.getLogger(__name__)
 
-MAX_DEPTH = 3
-"""Of archives whose config names another one."""
 VOCABULARY = "vocabulary/non_padded_namespaces.txt"
 
 _allennlps_load_archive: Any = archival.load_archive
 _allennlps_extracted_archive: Any = archival.extracted_archive
+_allennlps_predictor_from_archive: Any = Predictor.from_archive
 _trusted = ContextVar("trusted", default=False)
-_depth = ContextVar("depth", default=0)
 
 
 @contextmanager
 def trusted_archives() -> Iterator[None]:
-    """AllenNLP's own behaviour, for archives one has made oneself."""
+    """Brings AllenNLP's own behaviour back, for archives one has made oneself."""
     token = _trusted.set(True)
     try:
         yield
@@ -69,6 +79,7 @@ def trusted_archives() -> Iterator[None]:
 
 
 def are_trusted() -> bool:
+    """Tells whether archives are opened in AllenNLP's way, in this context or this process."""
     return _trusted.get() or os.environ.get(TRUST, "") not in ("", "0")
 
 
@@ -88,11 +99,7 @@ def load_archive(
     if are_trusted():
         return _allennlps_load_archive(archive_file, cuda_device, overrides, weights_file)
     logger.info("opening archive %s", archive_file)
-    with (
-        prefix_errors(archive_file),
-        _one_deeper(archive_file),
-        _contents(archive_file) as directory,
-    ):
+    with prefix_errors(archive_file), _contents(archive_file) as directory:
         return _load(directory, cuda_device, overrides, weights_file)
 
 
@@ -117,22 +124,6 @@ def extracted_archive(resolved_archive_file: Any, cleanup: bool = True) -> Itera
 
 
 @contextmanager
-def _one_deeper(archive_file: object) -> Iterator[None]:
-    depth = _depth.get()
-    if depth and urlparse(str(archive_file)).scheme:
-        raise InvalidArchiveError(
-            "the config of another archive asks for it, and it is not a file."
-        )
-    if depth >= MAX_DEPTH:
-        raise InvalidArchiveError(f"{depth} archives within each other ask for it.")
-    token = _depth.set(depth + 1)
-    try:
-        yield
-    finally:
-        _depth.reset(token)
-
-
-@contextmanager
 def _contents(archive_file: Any) -> Iterator[Path]:
     local = cached_path(archive_file)
     if os.path.isdir(local):
@@ -145,7 +136,7 @@ def _contents(archive_file: Any) -> Iterator[Path]:
             if extracted not in str(error):
                 raise
             text = str(error).replace(extracted, str(archive_file))
-            raise ConfigurationError(text) from error
+            raise type(error)(text) from error
 
 
 def _load(
@@ -153,54 +144,83 @@ def _load(
 ) -> archival.Archive:
     weights_path = Path(weights_file) if weights_file else weights.find_weights(directory)
     require(directory / VOCABULARY, VOCABULARY)
+    state = weights.read_weights(weights_path)
+    check_contents(directory, state)
     meta = _read_meta(directory / META_NAME)
     written = read_config(directory)
     if isinstance(overrides, dict):
         overrides = json.dumps(overrides)
     replaced = parse_overrides(overrides)
     config = Params(with_overrides(written, replaced) if replaced else written)
-    with registered_names_only(frozenset(strings(replaced))):
-        reader, validation_reader = archival._load_dataset_readers(
-            config.duplicate(), str(directory)
-        )
-        model = _load_model(config.duplicate(), str(directory), weights_path, cuda_device)
+    permitted = frozenset(strings(replaced))
+    check_names(config.as_dict(quiet=True), permitted)
+    with (
+        registered_names_only(permitted),
+        sealed(str(directory), set(strings(written)) - permitted),
+        serialization.reading_weights(),
+    ):
+        reader, validation_reader = _load_readers(config.duplicate(), str(directory))
+        model = _load_model(config.duplicate(), str(directory), weights_path, state)
     for each in (reader, validation_reader):
         _check_num_pieces(each, model)
+    if cuda_device >= 0:
+        model = model.cuda(cuda_device)
     return archival.Archive(model, config, reader, validation_reader, meta)
+
+
+def _load_readers(config: Params, directory: str) -> tuple[DatasetReader, DatasetReader]:
+    with explain_failure("the `dataset_reader` in its config"):
+        return archival._load_dataset_readers(config, directory)
 
 
 def _read_meta(path: Path) -> Optional[Meta]:
     if not path.exists():
         return None
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise InvalidArchiveError(f"{META_NAME} is larger than {MAX_CONFIG_BYTES} bytes.")
     try:
         meta = Meta.from_path(path)
         archival._check_version_compatibility(path.name, meta)
         return meta
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise InvalidArchiveError(f"{META_NAME} is not what AllenNLP writes ({error}).") from None
+        reason = describe_error(error)
+        raise InvalidArchiveError(f"{META_NAME} is not what AllenNLP writes ({reason}).") from error
 
 
-def _load_model(config: Params, directory: str, weights_path: Path, cuda_device: int) -> Model:
-    """As `Model._load`, which reads and loads weights in its own way."""
-    model_type = config["model"] if isinstance(config["model"], str) else config["model"]["type"]
-    model_class: Any = Model.by_name(model_type)
-    if isinstance(model_class, type) and _overrides_load(model_class):
-        return Model.load(config, directory, weights_path, cuda_device)
-    state = weights.read_weights(weights_path)
-    bert = serialization.saved_directory(serialization.MODEL, directory)
-    if bert is not None:
-        weights.check_size(Path(bert), state)
-    vocab = _load_vocabulary(config.get("vocabulary", Params({})), directory)
-    model_params = config.get("model")
-    # What they would initialize is loaded below.
-    remove_keys_from_params(model_params)
-    model = Model.from_params(vocab=vocab, params=model_params, serialization_dir=directory)
-    model = model.cuda(cuda_device) if cuda_device >= 0 else model.cpu()
-    model.extend_embedder_vocab()
-    state = weights.rename_weights(model, state)
-    weights.check_fit(model, state)
+def _load_model(config: Params, directory: str, weights_path: Path, state: weights.State) -> Model:
+    """Builds and fills the model, as `Model._load`, which reads weights in its own way, does."""
+    if isinstance(config["model"], str):
+        model_params: Any = {"type": config["model"]}
+    else:
+        # What they would initialize is loaded below.
+        model_params = without_initial_weights(config["model"].as_dict(quiet=True))
+    model_class: Any = Model.by_name(model_params["type"])
+    check_numbers(model_params, state)
+    config["model"] = model_params
+    with explain_failure("the `model` in its config"):
+        if isinstance(model_class, type) and _overrides_load(model_class):
+            return Model.load(config, directory, weights_path, -1)
+        vocab = _load_vocabulary(config.get("vocabulary", Params({})), directory)
+        with BoundedConstruction(state):
+            model = Model.from_params(
+                vocab=vocab, params=Params(model_params), serialization_dir=directory
+            )
+            model.extend_embedder_vocab()
+    state = fit.rename_weights(model, state)
+    fit.check_fit(model, state)
     model.load_state_dict(state, strict=False)
-    return model
+    return model.cpu()
+
+
+def predictor_from_archive(
+    cls: type[Predictor], archive: archival.Archive, *args: Any, **kwargs: Any
+) -> Predictor:
+    """Makes the predictor for an archive, as AllenNLP's function does, and downloads nothing."""
+    make = _allennlps_predictor_from_archive.__func__
+    if are_trusted():
+        return make(cls, archive, *args, **kwargs)
+    with sealed():
+        return make(cls, archive, *args, **kwargs)
 
 
 def _overrides_load(model_class: Any) -> bool:
@@ -214,7 +234,8 @@ def _load_vocabulary(params: Params, directory: str) -> Vocabulary:
     try:
         return vocabulary_class.from_files(os.path.join(directory, "vocabulary"), padding, unknown)
     except (OSError, ValueError, AssertionError) as error:
-        raise InvalidArchiveError(f"its vocabulary cannot be read ({error}).") from None
+        reason = describe_error(error)
+        raise InvalidArchiveError(f"its vocabulary cannot be read ({reason}).") from error
 
 
 def _check_num_pieces(reader: DatasetReader, model: Model) -> None:

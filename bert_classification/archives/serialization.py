@@ -9,15 +9,19 @@ import logging
 import os
 import shutil
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterator, Optional
 
 from bert_classification.archives import weights
+from bert_classification.archives.checkpoints import has_whole_checkpoint
 
 TOKENIZER = "tokenizer"
 MODEL = "model"
 MODEL_PARAMS = "model_params"
+
+_reads_weights = ContextVar("reads_weights", default=False)
 
 
 def saved_directory(part: str, serialization_dir: Optional[str]) -> Optional[str]:
@@ -26,15 +30,26 @@ def saved_directory(part: str, serialization_dir: Optional[str]) -> Optional[str
     return str(directory) if directory is not None and directory.is_dir() else None
 
 
+@contextmanager
+def reading_weights() -> Iterator[None]:
+    """Says that the weights of a model are read when it is built, as an archive's are."""
+    token = _reads_weights.set(True)
+    try:
+        yield
+    finally:
+        _reads_weights.reset(token)
+
+
 def has_weights(serialization_dir: Optional[str]) -> bool:
     """
-    Whether the directory of an archive, or of a training run, holds weights that are read after
-    construction.
+    Tells whether a model that is built for a directory gets its weights afterwards: those of an archive
+    that is opened, or of a checkpoint from which a training goes on. `best.th` alone is none, since
+    `--recover` does not read it.
     """
-    return serialization_dir is not None and any(
-        next(Path(serialization_dir).glob(name), None) is not None
-        for name in (*weights.NAMES, "model_state_*.th")
-    )
+    if serialization_dir is None:
+        return False
+    archived = any(Path(serialization_dir, name).exists() for name in weights.ARCHIVED_NAMES)
+    return _reads_weights.get() or archived or has_whole_checkpoint(serialization_dir)
 
 
 def save(part: str, serialization_dir: Optional[str], write: Callable[[str], object]) -> None:
@@ -77,7 +92,7 @@ def save_model_params(serialization_dir: Optional[str], params: dict[str, Any]) 
 
 
 def model_params(serialization_dir: str) -> Optional[dict[str, Any]]:
-    """What `save_model_params` has kept; `None` when there is none."""
+    """Reads what `save_model_params` has kept; `None` when there is none."""
     directory = saved_directory(MODEL_PARAMS, serialization_dir)
     if directory is None:
         return None

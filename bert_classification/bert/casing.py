@@ -16,8 +16,8 @@ def is_lowercasing(tokenizer: Tokenizer) -> bool:
 
 def warn_of_wrong_casing(name: str, tokenizer: PreTrainedTokenizerFast) -> None:
     """Warns of a tokenizer whose casing cannot be that of its vocabulary."""
-    pieces = [piece for piece in tokenizer.get_vocab() if piece[0] != "["]
-    capitals = [piece for piece in pieces if piece != piece.lower()]
+    pieces = [piece for piece in tokenizer.get_vocab() if not piece.startswith("[")]
+    capitals = [piece for piece in pieces if _has_capitals(piece)]
     lowercases = is_lowercasing(tokenizer.backend_tokenizer)
     # A few may stand in the vocabulary of an uncased BERT.
     if lowercases and len(capitals) > len(pieces) / 100:
@@ -48,4 +48,8 @@ def guess_casing(directory: str) -> dict[str, bool]:
     if not os.path.exists(vocabulary):
         return {}
     with open(vocabulary, encoding="utf-8") as lines:
-        return {"do_lower_case": not any(line[0] != "[" and line != line.lower() for line in lines)}
+        return {"do_lower_case": not any(_has_capitals(line) for line in lines)}
+
+
+def _has_capitals(piece: str) -> bool:
+    return not piece.startswith("[") and piece != piece.lower()

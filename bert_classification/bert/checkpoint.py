@@ -10,7 +10,7 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
 from bert_classification.archives.weights import State
 from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
-from bert_classification.bert.config import read_config
+from bert_classification.bert.config import explain_errors, read_config
 
 
 class Checkpoint(NamedTuple):
@@ -34,7 +34,7 @@ class Checkpoint(NamedTuple):
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The fast tokenizer; `ConfigurationError` when there is none."""
+        """Loads the fast tokenizer; `ConfigurationError` when there is none."""
         return load_tokenizer(self.archived.tokenizer if self.archived else self.directory)
 
     def find_tokenizer(self) -> Optional[PreTrainedTokenizerFast]:
@@ -47,7 +47,7 @@ class Checkpoint(NamedTuple):
         return tokenizer if len(tokenizer) > len(tokenizer.all_special_ids) else None
 
     def read_weights(self) -> Optional[State]:
-        """Reads the weights of an archive; others are read by `from_pretrained`, and `None` here."""
+        """Reads the weights of an archive; `None` for others, which `from_pretrained` reads."""
         return None if self.archived is None else self.archived.read_weights()
 
 
@@ -64,9 +64,17 @@ def resolve_checkpoint(name: str) -> Checkpoint:
 
     `ConfigurationError` when there is none, or when it is not a BERT; see `read_config`.
     """
+    if not isinstance(name, (str, os.PathLike)):
+        raise ConfigurationError(
+            f"A {type(name).__name__} ({str(name)[:40]!r}) names no BERT; expected a directory, a "
+            "name on the model hub, or an archive of ours. A model's `bert_model` may be a "
+            "`BertModel` as well, which is the `bert` of every `BertFor...`."
+        )
     name = os.fspath(name)
-    archived = find_archived_bert(name)
-    directory = archived.configuration if archived else os.path.expanduser(name)
+    location = os.path.expanduser(name)
+    with explain_errors(f"{name} cannot be read"):
+        archived = find_archived_bert(location)
+    directory = archived.configuration if archived else location
     return Checkpoint(name, directory, read_config(directory), archived)
 
 
@@ -79,14 +87,10 @@ def load_tokenizer(directory: str) -> PreTrainedTokenizerFast:
 
     `ConfigurationError` when there is none.
     """
-    try:
+    with explain_errors(f"{directory} has no tokenizer that can be read"):
         tokenizer = AutoTokenizer.from_pretrained(
             directory, trust_remote_code=False, **guess_casing(directory)
         )
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"{directory} has no tokenizer that can be read: {error}"
-        ) from error
     if not tokenizer.is_fast:
         raise ConfigurationError(f"{directory} has no fast tokenizer; save one as tokenizer.json.")
     warn_of_wrong_casing(directory, tokenizer)

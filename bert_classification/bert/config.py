@@ -1,14 +1,39 @@
 """The configuration of a checkpoint, and the reasons not to run it."""
 
 import os
+from contextlib import contextmanager
+from typing import Iterator
 
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, BertConfig
 
 
+@contextmanager
+def explain_errors(what: str) -> Iterator[None]:
+    """
+    Turns what transformers raises over a file of a checkpoint into a `ConfigurationError` that
+    begins with `what`.
+    """
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    # A file that is damaged, or of another kind, ends there in an error of any class: TypeError,
+    # AttributeError, RecursionError, those of safetensors, pickle and huggingface_hub.
+    except Exception as error:
+        raise ConfigurationError(f"{what} ({_reason(error)}).") from error
+
+
+def _reason(error: Exception) -> str:
+    """Gives the first sentence of an error; what follows is advice for other users."""
+    sentence = " ".join(str(error).split()).split(". ")[0].rstrip(".")[:300]
+    known = isinstance(error, (OSError, ValueError)) and sentence
+    return sentence if known else f"{type(error).__name__}: {sentence}".rstrip(": ")
+
+
 def read_config(name: str) -> BertConfig:
     """
-    The configuration of a checkpoint.
+    Reads the configuration of a checkpoint.
 
     # Parameters
 
@@ -21,19 +46,17 @@ def read_config(name: str) -> BertConfig:
     position embeddings are not absolute: transformers 5 would run it as if they were, without a
     word.
     """
-    name = os.fspath(name)
-    if os.path.isabs(name) or name.startswith((".", "~")):
-        name = os.path.expanduser(name)
-        if not os.path.isdir(name):
-            raise ConfigurationError(f"There is no BERT in {name}: no such directory.")
-    try:
+    if (os.path.isabs(name) or name.startswith(".")) and not os.path.isdir(name):
+        raise ConfigurationError(f"There is no BERT in {name}: no such directory.")
+    what = (
+        f"{name} is neither a directory with a BERT (config.json, weights, tokenizer) nor a name "
+        "that the model hub or its local cache knows"
+    )
+    file = os.path.join(name, "config.json")
+    with explain_errors(
+        f"{file}: expected that of a BERT, `model_type` included" if os.path.isfile(file) else what
+    ):
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ConfigurationError(
-            f"{name} is neither a directory with a BERT (config.json, weights, tokenizer) nor a "
-            f"name that the model hub or its local cache knows: {reason}"
-        ) from error
     if config.model_type != "bert":
         raise ConfigurationError(
             f"{name} is a checkpoint of type {config.model_type!r}; bert_classification runs "

@@ -38,6 +38,7 @@ class DropoutAttention(torch.autograd.Function):
         saved, attended = [factors], []
         parts = (_by_group(states, length_groups) for states in (query, key, value))
         for q, k, v, factor in zip(*parts, factors.split(counts)):
+            # (texts * heads, length, length)
             weights = torch.bmm(q, k.transpose(1, 2)).softmax(-1)
             attended.append(torch.bmm(weights * factor.view_as(weights), v))
             saved += [q, k, v, weights]
@@ -54,9 +55,11 @@ class DropoutAttention(torch.autograd.Function):
             factors.split(_weights(ctx.length_groups, ctx.heads)),
             _by_group(gradient, ctx.length_groups),
         ):
-            # weights, factor: (texts * heads, length, length); the others (texts * heads, length, width)
+            # Each of (texts * heads, length, width), but weights and their factor of
+            # (texts * heads, length, length).
             factor = factor.view_as(weights)
             v_grads.append(torch.bmm((weights * factor).transpose(1, 2), grad))
+            # Of the weights, and then of the scores: (texts * heads, length, length)
             grad = torch.bmm(grad, v.transpose(1, 2)).mul_(factor)
             # Of softmax: what goes beyond the mean that the weights themselves make.
             grad = torch._softmax_backward_data(grad, weights, -1, weights.dtype)

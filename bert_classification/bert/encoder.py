@@ -30,6 +30,10 @@ class TextInput:
     output_hidden_states: bool = False
     output_attentions: bool = False
 
+    def get_tensors(self, tokens: TextFieldTensors) -> dict[str, Tensor]:
+        """Gives the `input_ids`, `token_type_ids` and `mask` of the field; see `inputs`."""
+        return get_tensors(tokens, self.index)
+
 
 class Encoded(NamedTuple):
     """
@@ -58,7 +62,7 @@ def encode_field(bert: BertModel, tokens: TextFieldTensors, text_input: TextInpu
 
     `ConfigurationError`, see `get_tensors` and `check_run`.
     """
-    field = get_tensors(tokens, text_input.index)
+    field = text_input.get_tensors(tokens)
     tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
     check_run(bert, *tensors, text_input.cls_id)
     if text_input.output_hidden_states or text_input.output_attentions:
@@ -73,7 +77,7 @@ def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Ten
     # Parameters
 
     bert : `BertModel`
-        Made by `checkpoint.load_pretrained`.
+        Made by `pretrained.load_pretrained`.
     input_ids, token_type_ids, mask : `Tensor`
         Shape `(*, length)`: any leading dimensions, so that a text may also be one choice or one
         window of many. A row without a single piece is permitted, and padding may stand on either
@@ -93,6 +97,7 @@ def _encode_packed(
     # Any other attention would let the texts of the row see each other.
     assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
     shape = input_ids.shape
+    # Of the mask (texts, length), whatever dimensions lead.
     packing = pack(mask.reshape(-1, shape[-1]).bool())
     # (1, pieces, width)
     embedded = bert.embeddings(
@@ -106,7 +111,9 @@ def _encode_packed(
     packed = output.last_hidden_state[0, : embedded.size(1)]
     pooled = None
     if bert.pooler is not None:
-        pooled = bert.pooler(packed[packing.first_pieces].unsqueeze(1)).view(*shape[:-1], -1)
+        # (texts, 1, width), since the pooler takes the first piece of a padded batch.
+        first = packed[packing.first_pieces].unsqueeze(1)
+        pooled = bert.pooler(first).view(*shape[:-1], -1)
     # (texts * length, width)
     hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
     hidden_states = hidden_states.index_copy(0, packing.indices, packed)
@@ -116,7 +123,7 @@ def _encode_packed(
 def _encode_padded(
     bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, text_input: TextInput
 ) -> Encoded:
-    rows, length = input_ids.shape[:-1], input_ids.shape[-1]
+    shape, length = input_ids.shape[:-1], input_ids.shape[-1]
     # (texts, length)
     mask = mask.reshape(-1, length).bool()
     output = bert(
@@ -129,15 +136,17 @@ def _encode_padded(
         attention_weights=True,
         use_cache=False,
     )
+    # (*, layers + 1, length, width) and (*, layers, heads, length, length)
     layer_outputs = {
-        name: torch.stack(output[name], dim=1).unflatten(0, rows).float()
+        name: torch.stack(output[name], dim=1).unflatten(0, shape).float()
         for name in ("hidden_states", "attentions")
         if output.get(name) is not None
     }
+    # (texts, length, width)
     hidden_states = output.last_hidden_state * mask.unsqueeze(-1)
     pooled = None
     if bert.pooler is not None:
         # (texts, width)
         first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
-        pooled = bert.pooler(first.unsqueeze(1)).view(*rows, -1)
-    return Encoded(hidden_states.view(*rows, length, -1), pooled, layer_outputs)
+        pooled = bert.pooler(first.unsqueeze(1)).view(*shape, -1)
+    return Encoded(hidden_states.view(*shape, length, -1), pooled, layer_outputs)

@@ -17,7 +17,7 @@ WAY = (
 
 def get_tensors(tokens: TextFieldTensors, index: str) -> dict[str, Tensor]:
     """
-    The `input_ids`, `token_type_ids` and `mask` of a text field.
+    Gives the `input_ids`, `token_type_ids` and `mask` of a text field, shape `(*, length)` each.
 
     # Raises
 
@@ -29,7 +29,7 @@ def get_tensors(tokens: TextFieldTensors, index: str) -> dict[str, Tensor]:
         raise ConfigurationError(_misfit(tokens, index))
     shapes = {getattr(field[key], "shape", None) for key in KEYS}
     if len(shapes) > 1 or len(shapes.pop() or ()) < 2:
-        given = (f"{key} {_shown(field[key])}" for key in KEYS)
+        given = (f"{key} {_describe(field[key])}" for key in KEYS)
         raise ConfigurationError(
             f"`tokens` has tensors of other shapes than (batch_size, length): {', '.join(given)}. "
             "They are tensors of one shape; a single text is a batch of one, `ids.unsqueeze(0)`."
@@ -53,10 +53,10 @@ def _misfit(tokens: Any, index: str) -> str:
         )
     first = given[0] if isinstance(given, (list, tuple)) and given else given
     kind = "raw text" if isinstance(first, str) else "bare ids, without token types and mask"
-    return f"`tokens` is {kind} ({_shown(given)}); expected {wanted}, tensors. {WAY}"
+    return f"`tokens` is {kind} ({_describe(given)}); expected {wanted}, tensors. {WAY}"
 
 
-def _shown(value: Any) -> str:
+def _describe(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"Tensor {(*value.shape,)}"
     return f"{type(value).__name__} {str(value)[:40]}"
@@ -106,6 +106,11 @@ def check_run(
             "become 0. Train them in float32, `model.float()`, and on a GPU with "
             "`trainer.use_amp: true`; `model.half()` is for prediction: `model.eval()` first."
         )
+    if not input_ids.numel() or input_ids.is_floating_point():
+        raise ConfigurationError(
+            f"`input_ids` is {_describe(input_ids)} of {input_ids.dtype}; expected whole numbers, "
+            "at least one."
+        )
     if input_ids.size(-1) > bert.config.max_position_embeddings:
         raise ConfigurationError(
             f"A text of {input_ids.size(-1)} word pieces; this BERT has "
@@ -113,7 +118,7 @@ def check_run(
             "indexer, or leave it out, and longer texts are cut."
         )
     # On a GPU the look would wait for the device at every batch.
-    if input_ids.device.type == "cpu" and input_ids.numel():
+    if input_ids.device.type == "cpu":
         _check_numbers(bert, input_ids, token_type_ids, mask, cls_id)
 
 
@@ -137,6 +142,10 @@ def _check_numbers(
         raise ConfigurationError(
             f"Token type {beyond[0]} is beyond the {types} that this BERT has (`type_vocab_size`): "
             "0 is the first text, 1 its pair. A BERT with one type takes no pairs."
+        )
+    if not mask.any():
+        raise ConfigurationError(
+            f"No text of the batch has a word piece: `mask`, {_describe(mask)}, is false all over."
         )
     # (texts,), without those that have no piece.
     first = input_ids[mask.bool() & (mask.cumsum(-1) == 1)]

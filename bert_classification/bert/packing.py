@@ -43,16 +43,20 @@ class Packing(NamedTuple):
 
 def pack(mask: Tensor) -> Packing:
     """Computes the packing of a batch whose pieces `mask`, of shape `(texts, length)`, shows."""
+    # (texts,)
     lengths = mask.sum(-1)
     # Both (texts,), shorter texts first.
     sorted_lengths, order = lengths.sort(stable=True)
     columns = torch.arange(mask.size(1), device=mask.device)
     # (texts, length), of which the mask leaves (pieces,).
     indices = (order.unsqueeze(1) * mask.size(1) + columns)[mask[order]]
+    # (pieces,)
     positions = (mask.cumsum(-1) - 1).flatten()[indices]
+    # (texts,): where each text ends in the row.
     cu_seqlens = sorted_lengths.cumsum(0)
     first_pieces = torch.empty_like(lengths)
     first_pieces[order] = (cu_seqlens - sorted_lengths).clamp(max=max(len(indices) - 1, 0))
+    # Both (groups,)
     sizes, counts = sorted_lengths.unique_consecutive(return_counts=True)
     length_groups = [group for group in zip(counts.tolist(), sizes.tolist()) if group[1]]
     return Packing(indices, positions, first_pieces, length_groups)
@@ -131,8 +135,8 @@ def attend(
 
 def _additive_mask(module: torch.nn.Module, query: Tensor, mask: Optional[Tensor]) -> Tensor:
     """
-    What is added to the scores of a padded batch, of shape `(*, length, length)`: 0, and the lowest
-    number where a piece is not seen. Without a mask all pieces are seen that may be.
+    Makes what is added to the scores of a padded batch, of shape `(*, length, length)`: 0, and the
+    lowest number where a piece is not seen. Without a mask all pieces are seen that may be.
     """
     if mask is None:
         length = query.size(-2)

@@ -32,7 +32,7 @@ def set_precision(bert: BertModel, precision: str) -> None:
     `ConfigurationError` for another word, and where the machine does not have it.
     """
     set_layers = {"float32": _prepack_weights, "bfloat16": _to_bfloat16, "int8": _quantize}
-    if precision not in set_layers:
+    if precision not in list(set_layers):
         raise ConfigurationError(f"`precision` is {precision!r}; expected {', '.join(set_layers)}.")
     set_layers[precision](bert.encoder)
 
@@ -60,16 +60,32 @@ class PrepackedLinear(torch.nn.Linear):
     """
 
     _prepacked: Optional[Tensor] = None
+    # What was prepacked, and its version: it may be written to, or be replaced.
+    _source: Optional[Tensor] = None
     _version = -1
 
     def forward(self, input: Tensor) -> Tensor:
         if torch.is_grad_enabled() or input.device.type != "cpu" or input.dtype != torch.float32:
             return super().forward(input)
-        if self._prepacked is None or self._version != self.weight._version:
-            self._version = self.weight._version
-            weight = self.weight.detach()
-            self._prepacked = torch.ops.mkldnn._reorder_linear_weight(weight, _ROWS)
-        return torch.ops.mkldnn._linear_pointwise(input, self._prepacked, self.bias, "none", [], "")
+        weight = self._prepack()
+        return torch.ops.mkldnn._linear_pointwise(input, weight, self.bias, "none", [], "")
+
+    def _prepack(self) -> Tensor:
+        # A model that is made in inference mode does not count versions.
+        version = 0 if self.weight.is_inference() else self.weight._version
+        source = self._source
+        replaced = source is None or source.data_ptr() != self.weight.data_ptr()
+        if self._prepacked is None or replaced or self._version != version:
+            source = self.weight.detach()
+            self._prepacked = torch.ops.mkldnn._reorder_linear_weight(source, _ROWS)
+            # Last, so that another thread does not take older weights for these.
+            self._source, self._version = source, version
+        return self._prepacked
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out what is prepacked, which can be neither copied nor pickled."""
+        left_out = ("_prepacked", "_source", "_version")
+        return {key: value for key, value in self.__dict__.items() if key not in left_out}
 
 
 _ROWS = 2048
@@ -109,6 +125,10 @@ def _quantize(encoder: torch.nn.Module) -> None:
     before = torch.backends.quantized.engine
     torch.backends.quantized.engine = engine
     try:
+        # A predictor in float32 may have come first.
+        layers: list[Any] = [each for each in encoder.modules() if type(each) is PrepackedLinear]
+        for layer in layers:
+            layer.__class__ = torch.nn.Linear
         per_row = torch.ao.quantization.per_channel_dynamic_qconfig
         # In place: a copy would have a configuration of its own, without the packed attention.
         torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear: per_row}, inplace=True)

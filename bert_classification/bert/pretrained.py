@@ -11,6 +11,7 @@ from transformers.utils import logging as hf_logging
 
 from bert_classification.archives import serialization
 from bert_classification.bert.checkpoint import Checkpoint, load_tokenizer, resolve_checkpoint
+from bert_classification.bert.config import explain_errors
 from bert_classification.bert.dropout import set_dropout
 from bert_classification.bert.labels import (
     check_problem_type,
@@ -31,7 +32,7 @@ class Pretrained(NamedTuple, Generic[Head]):
     model : `BertPreTrainedModel`
         A BERT with the head of a task, in float32.
     has_head : `bool`
-        Whether the checkpoint had the head, or it is a fresh one.
+        Whether the checkpoint had the head, or it is a fresh one; true of a model without a head.
     cls_id : `int`, optional
         The piece that every text begins with; `None` where no tokenizer is known.
     """
@@ -81,10 +82,10 @@ def load_pretrained(
     tokenizer_directory = serialization.saved_directory(serialization.TOKENIZER, serialization_dir)
     tokenizer = None if tokenizer_directory is None else load_tokenizer(tokenizer_directory)
     if saved is not None and serialization.has_weights(serialization_dir):
-        model, has_head = head_class(BertConfig.from_pretrained(saved, **config)), True
+        model, has_head = _build_saved(head_class, saved, config), True
     else:
         if isinstance(bert_model, BertModel):
-            model, has_head = _put_head_on(head_class, bert_model, config), False
+            model, has_head = _put_head_on(head_class, bert_model, config)
         else:
             checkpoint = resolve_checkpoint(bert_model)
             own = checkpoint.find_tokenizer()
@@ -99,16 +100,27 @@ def load_pretrained(
     return Pretrained(model, has_head, None if tokenizer is None else tokenizer.cls_token_id)
 
 
-def _put_head_on(head_class: type[Head], bert: BertModel, config: Mapping[str, Any]) -> Head:
-    """A fresh head over a `BertModel`, which stays the object it is."""
+def _build_saved(head_class: type[Head], saved: str, config: Mapping[str, Any]) -> Head:
+    """Builds the model of a configuration that training has saved; its weights come later."""
+    with explain_errors(f"{saved} has no BERT that can be built"):
+        return head_class(BertConfig.from_pretrained(saved, **config))
+
+
+def _put_head_on(
+    head_class: type[Head], bert: BertModel, config: Mapping[str, Any]
+) -> tuple[Head, bool]:
+    """
+    Puts a fresh head over a `BertModel`, which stays the object it is; without a head nothing is
+    fresh.
+    """
     if head_class is BertModel:
-        return bert.float()
+        return bert.float(), True
     model = head_class(BertConfig(**{**bert.config.to_dict(), **config}))
     if model.bert.pooler is None:
         bert.pooler = None
     model.bert = bert
     model.float().tie_weights()
-    return model
+    return model, False
 
 
 def _load_head(
@@ -118,7 +130,7 @@ def _load_head(
     fresh_head: bool,
     config: Mapping[str, Any],
 ) -> tuple[Head, bool]:
-    """The model with the checkpoint's weights, and whether they were those of its head, too."""
+    """Gives the model with the checkpoint's weights, and whether its head's were among them."""
     theirs = checkpoint.config.to_dict()
     model, missing, mismatched = _load_weights(head_class, checkpoint, config)
     prefix = _encoder_prefix(model)
@@ -138,7 +150,9 @@ def _load_head(
             "says."
         )
     fresh |= set(mismatched)
-    given = f"fresh {', '.join(sorted(fresh))}" if fresh else "the head of the checkpoint"
+    # Of BERT itself a pooler may be missing, as in a checkpoint of masked language modelling.
+    drawn = sorted(fresh | set(missing))
+    given = f"fresh {', '.join(drawn)}" if drawn else "the head of the checkpoint"
     logger.info("%s: %s", checkpoint.name, given)
     return model, not fresh
 
@@ -146,11 +160,14 @@ def _load_head(
 def _load_weights(
     head_class: type[Head], checkpoint: Checkpoint, config: Mapping[str, Any]
 ) -> tuple[Head, list[str], list[str]]:
-    """The model, the names of weights the checkpoint lacks, and of those in another shape."""
+    """Gives the model, the names of weights that are missing, and of those in another shape."""
     for key, value in config.items():
         setattr(checkpoint.config, key, value)
     weights = checkpoint.read_weights()
-    with quiet_transformers():
+    with (
+        quiet_transformers(),
+        explain_errors(f"{checkpoint.name} has no weights of BERT that load"),
+    ):
         model, report = head_class.from_pretrained(
             checkpoint.directory if weights is None else None,
             config=checkpoint.config,
@@ -163,7 +180,7 @@ def _load_weights(
 
 
 def _encoder_prefix(model: BertPreTrainedModel) -> str:
-    """What the names of the encoder's weights begin with; nothing in a model without a head."""
+    """Tells what the encoder's names of weights begin with: nothing where there is no head."""
     return "" if model.base_model is model else f"{model.base_model_prefix}."
 
 

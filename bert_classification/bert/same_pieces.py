@@ -13,7 +13,7 @@ def check_same_pieces(
 
     # Raises
 
-    `ConfigurationError` when an id stands for different pieces, or has no place in the checkpoint.
+    `ConfigurationError` when an id stands for different pieces, or for none in the checkpoint.
     """
     trained = {index: piece for piece, index in own.get_vocab().items()}
     for piece, index in sorted(readers.get_vocab().items(), key=lambda item: item[1]):

@@ -43,7 +43,7 @@ class Prompt(NamedTuple):
 
 def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
     """
-    The settings in a record.
+    Reads the settings in a record.
 
     # Parameters
 
@@ -110,8 +110,8 @@ def _get(
 
 def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:
     """
-    Groups the indices of texts that are continued together: those with equal settings, except that one
-    sampled with a seed stays alone, so that its result is its own.
+    Groups the indices of texts that are continued together: those with equal settings, except that
+    one sampled with a seed stays alone, so that its result is its own.
     """
     groups: dict[Any, list[int]] = {}
     for index, setting in enumerate(settings):
@@ -120,7 +120,7 @@ def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:
     return list(groups.values())
 
 
-def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> list[Tensor]:
+def continue_texts(model: BertLMHeadModel, texts: list[Tensor], prompt: Prompt) -> list[Tensor]:
     """
     Continues texts that share their settings, with `model.generate` and its cache.
 
@@ -128,35 +128,38 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], how: Prompt) -> 
 
     texts : `List[Tensor]`
         The piece ids of each text, shape `(length,)`.
-    how : `Prompt`
+    prompt : `Prompt`
         Any one of them.
 
     # Returns
 
     `List[Tensor]`: the ids of each continuation, with the piece that ended it, if it was ended.
     """
-    # Padding stands on the left, so that all continuations begin at the same place.
-    input_ids = pad_sequence(texts, True, how.pad_token_id, padding_side="left")
+    # Padding stands on the left, so that all continuations begin in one column.
+    # Both (texts, length)
+    input_ids = pad_sequence(texts, True, prompt.pad_token_id, padding_side="left")
     mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
-    with SeededGenerator(how.generation.seed, model.device).resume():
-        sequences = model.generate(input_ids, attention_mask=mask, generation_config=_config(how))
-    return [_until(row, how.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
+    with SeededGenerator(prompt.generation.seed, model.device).resume():
+        sequences = model.generate(
+            input_ids, attention_mask=mask, generation_config=_config(prompt)
+        )
+    return [_until(row, prompt.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
 
 
-def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[int]:
+def stream_text(model: BertLMHeadModel, text: Tensor, prompt: Prompt) -> Iterator[int]:
     """
-    The continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
+    Yields the continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
     between two of them the model and the random generators are free. Beams are known at their end
     only.
     """
-    if how.generation.num_beams > 1:
-        yield from continue_texts(model, [text], how)[0].tolist()
+    if prompt.generation.num_beams > 1:
+        yield from continue_texts(model, [text], prompt)[0].tolist()
         return
-    config = _config(how)
+    config = _config(prompt)
     config.max_new_tokens, config.return_dict_in_generate = 1, True
-    draws = SeededGenerator(how.generation.seed, model.device)
+    draws = SeededGenerator(prompt.generation.seed, model.device)
     sequences, cache = text.unsqueeze(0), None
-    for _ in range(how.generation.max_new_tokens):
+    for _ in range(prompt.generation.max_new_tokens):
         mask = torch.ones_like(sequences)
         with draws.resume():
             longer = model.generate(
@@ -164,15 +167,20 @@ def stream_text(model: BertLMHeadModel, text: Tensor, how: Prompt) -> Iterator[i
             )
         sequences, cache = longer.sequences, longer.past_key_values
         yield int(sequences[0, -1])
-        if sequences[0, -1] == how.eos_token_id:
+        if sequences[0, -1] == prompt.eos_token_id:
             return
 
 
-def _config(how: Prompt) -> GenerationConfig:
-    unused = {"seed"} if how.generation.do_sample else {"seed", *SAMPLING}
-    settings = {key: value for key, value in how.generation._asdict().items() if key not in unused}
+def _config(prompt: Prompt) -> GenerationConfig:
+    unused = {"seed"} if prompt.generation.do_sample else {"seed", *SAMPLING}
+    settings = {
+        key: value for key, value in prompt.generation._asdict().items() if key not in unused
+    }
     return GenerationConfig(
-        **settings, eos_token_id=how.eos_token_id, pad_token_id=how.pad_token_id, use_cache=True
+        **settings,
+        eos_token_id=prompt.eos_token_id,
+        pad_token_id=prompt.pad_token_id,
+        use_cache=True,
     )
 
 
@@ -186,7 +194,7 @@ class SeededGenerator:
 
     @contextmanager
     def resume(self) -> Iterator[None]:
-        """Begins with the seed, and later where it stopped."""
+        """Draws from the seed on, and later from where it stopped."""
         if self._seed is None:
             yield
             return

@@ -77,7 +77,7 @@ class BertForCausalLM(Model):
         initializer(self.cls.predictions.transform.dense)
         self._perplexity = CorpusPerplexity()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
         words: Optional[list[int]] = None,
@@ -107,11 +107,10 @@ class BertForCausalLM(Model):
         if prompt is not None:
             return self.generate(tokens, prompt)
         encoded = encode_field(self.bert, tokens, self.text_input)
-        mask = tokens[self.text_input.index]["mask"]
-        predicted = mask[:, 1:] & mask[:, :-1]
-        losses = self._losses(
-            encoded.hidden_states, tokens[self.text_input.index]["input_ids"], predicted
-        )
+        tensors = self.text_input.get_tensors(tokens)
+        # (batch_size, length - 1)
+        predicted = tensors["mask"][:, 1:] & tensors["mask"][:, :-1]
+        losses = self._losses(encoded.hidden_states, tensors["input_ids"], predicted)
         total, count = losses.sum(-1), predicted.sum(-1)
         output = {
             "logprob": -total,
@@ -121,7 +120,7 @@ class BertForCausalLM(Model):
         }
         if words is not None:
             output["loss"] = total.sum() / count.sum().clamp(min=1)
-            self._perplexity(total.sum().item(), count.sum().item(), sum(words))
+            self._perplexity(total.sum().item(), int(count.sum()), sum(words))
         return output
 
     @torch.no_grad()
@@ -135,7 +134,7 @@ class BertForCausalLM(Model):
         included; and `logprob`, of shape `(batch_size,)`, the natural logarithm of their
         probability under the model as it is: temperature, `top_k` and `top_p` do not change it.
         """
-        field = tokens[self.text_input.index]
+        field = self.text_input.get_tensors(tokens)
         texts = [ids[mask] for ids, mask in zip(field["input_ids"], field["mask"])]
         continuation_ids: list[list[int]] = [[] for _ in texts]
         logprob = torch.zeros(len(texts), device=field["input_ids"].device)
@@ -150,8 +149,8 @@ class BertForCausalLM(Model):
     @torch.no_grad()
     def stream(self, text: Tensor, prompt: Prompt) -> Iterator[dict[str, Any]]:
         """
-        `generate` for the piece ids of one text, shape `(length,)`, step by step: after each piece
-        `continuation_ids` so far, at the end with their `logprob`.
+        Yields what `generate` gives for the piece ids of one text, shape `(length,)`, step by step:
+        after each piece `continuation_ids` so far, at the end with their `logprob`.
         """
         ids: list[int] = []
         for piece in stream_text(self._generator[0], text, prompt):
@@ -162,8 +161,10 @@ class BertForCausalLM(Model):
 
     def _continuation_logprob(self, texts: list[Tensor], continued: list[Tensor]) -> Tensor:
         whole = [torch.cat(parts) for parts in zip(texts, continued)]
+        # (texts, length)
         input_ids = pad_sequence(whole, batch_first=True)
         positions = torch.arange(input_ids.size(1), device=input_ids.device)
+        # Both (texts, 1)
         begin = torch.tensor([len(ids) for ids in texts], device=input_ids.device).unsqueeze(1)
         end = torch.tensor([len(ids) for ids in whole], device=input_ids.device).unsqueeze(1)
         encoded = encode(self.bert, input_ids, torch.zeros_like(input_ids), positions < end)
@@ -172,8 +173,8 @@ class BertForCausalLM(Model):
 
     def _losses(self, hidden_states: Tensor, input_ids: Tensor, predicted: Tensor) -> Tensor:
         """
-        The negative log-probability of each piece after the first, shape `(batch_size, length -
-        1)`; zero where nothing is predicted, and no logits are computed there.
+        Computes the negative log-probability of each piece after the first, shape `(batch_size,
+        length - 1)`; zero where nothing is predicted, and no logits are computed there.
         """
         # (pieces, width) and (pieces,)
         states, targets = hidden_states[:, :-1][predicted], input_ids[:, 1:][predicted]
@@ -184,13 +185,13 @@ class BertForCausalLM(Model):
         return losses.new_zeros(predicted.shape).masked_scatter(predicted, losses)
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
-        """Nothing to do here: the predictor, which has the tokenizer, makes ids to text."""
+        """Leaves ids as they are: the predictor, which has the tokenizer, makes them text."""
         return output_dict
 
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
+        """Gives `perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
         return self._perplexity.get_metric(reset)
 
 

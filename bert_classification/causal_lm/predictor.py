@@ -88,8 +88,8 @@ class BertForCausalLMScoringPredictor(BertPredictor):
 
 def join_pieces(tokenizer: WordPieceTokenizer, ids: Sequence[int]) -> str:
     """
-    Joins word pieces to running text that follows a text: with a space before it, unless its first piece
-    belongs to the word or the punctuation before it. `[SEP]` is left out.
+    Joins word pieces to running text that follows a text: with a space before it, unless its first
+    piece belongs to the word or the punctuation before it. `[SEP]` is left out.
     """
     shown = tokenizer.convert_ids_to_tokens([index for index in ids if index != tokenizer.sep_id])
     return tokenizer.pretrained.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))

@@ -26,7 +26,7 @@ def per_label(key: str, values: Union[float, PerLabel], names: Sequence[str]) ->
     return torch.tensor(values, dtype=torch.float)
 
 
-def balanced(counts: Sequence[int]) -> Tensor:
+def balanced_weights(counts: Sequence[int]) -> Tensor:
     """Computes weights that let every label count the same, as `balanced` of scikit-learn."""
     total = torch.tensor(counts, dtype=torch.float)
     return total.sum() / (len(counts) * total.clamp(min=1))
@@ -35,8 +35,8 @@ def balanced(counts: Sequence[int]) -> Tensor:
 def log_odds(counts: Sequence[int]) -> Tensor:
     """
     Computes the log odds of each label, from its share in all the labels that were given, at most
-    even. A final layer of many labels that starts with these biases (Lin et al. 2017, section 3.3) need not learn first,
-    at the expense of the encoder, that most labels are absent.
+    even. A final layer of many labels that starts with these biases (Lin et al. 2017, section 3.3)
+    need not learn first, at the expense of the encoder, that most labels are absent.
     """
     shares = torch.tensor(counts, dtype=torch.float).clamp(min=1)
     return (shares / shares.sum()).clamp(max=0.5).logit()

@@ -12,10 +12,7 @@ from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.classification.label_weights import PerLabel, log_odds
-from bert_classification.classification.objectives import (
-    MultiLabel,
-    make_objective,
-)
+from bert_classification.classification.objectives import MultiLabel, make_objective
 from bert_classification.data.vocabulary import label_counts
 
 
@@ -122,7 +119,7 @@ class BertForClassification(Model):
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self, tokens: TextFieldTensors, label: Optional[Tensor] = None, **unknown: Any
     ) -> dict[str, Tensor]:
         """
@@ -144,7 +141,7 @@ class BertForClassification(Model):
         encoded = encode_field(self.bert, tokens, self.text_input)
         logits = self.classifier(self.dropout(encoded.pooled))
         if logits.dim() == 3:
-            present = tokens[self.text_input.index]["mask"].any(-1)
+            present = self.text_input.get_tensors(tokens)["mask"].any(-1)
             logits = pool_windows(logits, present, self._window_pooling)
         output = {"logits": logits, **self.objective.output(logits), **encoded.layer_outputs}
         if label is not None:
@@ -152,7 +149,7 @@ class BertForClassification(Model):
             self.objective.update(logits, label)
         return output
 
-    def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """Adds the name of the most probable `label`, or of all `labels` above their thresholds."""
         output_dict.update(self.objective.decode(output_dict))
         return output_dict
@@ -160,12 +157,12 @@ class BertForClassification(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """See `SingleLabel`, `MultiLabel` and `Regression`."""
+        """Gives those of the objective; see `SingleLabel`, `MultiLabel` and `Regression`."""
         return self.objective.metrics(reset)
 
 
 def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) -> list[str]:
-    """The labels in the order of the logits; those beyond the vocabulary by their number."""
+    """Lists the labels in the order of the logits; those beyond the vocabulary by their index."""
     # To look at a namespace that is not there would create it, empty, and that cannot be saved.
     known = namespace in vocab.get_namespaces()
     names = vocab.get_index_to_token_vocabulary(namespace) if known else {}
@@ -173,7 +170,10 @@ def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) ->
 
 
 def pool_windows(logits: Tensor, present: Tensor, pooling: str) -> Tensor:
-    """The logits of windows, shape `(batch_size, windows, labels)`, over those that are present."""
+    """
+    Pools the logits of windows, shape `(batch_size, windows, num_labels)`, over those that are
+    `present`, shape `(batch_size, windows)`, to the shape `(batch_size, num_labels)`.
+    """
     absent = ~present.unsqueeze(-1)
     if pooling == "max":
         return logits.masked_fill(absent, -torch.inf).amax(1)

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score, matthews_corrcoef, mean_squared_error
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
-from bert_classification.classification.label_weights import balanced, per_label
+from bert_classification.classification.label_weights import balanced_weights, per_label
 from bert_classification.training.collected_metric import CollectedMetric
 
 
@@ -193,7 +193,8 @@ def make_objective(
     options: dict[str, Any],
 ) -> Union[SingleLabel, MultiLabel, Regression]:
     """
-    Makes the objective of a problem type, by its name. `options` are the model's arguments; `None` where not given.
+    Makes the objective of a problem type, by its name. `options` are the model's arguments, `None`
+    where not given.
 
     # Raises
 
@@ -217,7 +218,7 @@ def make_objective(
     if problem_type == "single_label_classification":
         weights = given.pop("class_weights", None)
         if weights == "balanced":
-            return SingleLabel(names, balanced(counts or [1] * len(names)), **given)
+            return SingleLabel(names, balanced_weights(counts or [1] * len(names)), **given)
         tensor = None if weights is None else per_label("class_weights", weights, names)
         return SingleLabel(names, tensor, **given)
     if problem_type == "multi_label_classification":

@@ -1,6 +1,7 @@
 """
 What AllenNLP's commands can know from a config alone they say before anything is read: old keys,
-and GPUs that are not there.
+and GPUs that are not there. And what training reads beside the data is put into the config, which
+the archive keeps: an archive names no files.
 """
 
 from functools import wraps
@@ -9,8 +10,11 @@ from typing import Any, Callable
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.data import DatasetReader
 
 from bert_classification.commands.old_configs import Config, check_style
+from bert_classification.data.files import read_lines
+from bert_classification.reader import BertReader
 
 
 def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Callable[..., Any]:
@@ -22,9 +26,23 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
         check_style(config)
         if trains:
             check_devices(config.get("trainer") or {}, torch.cuda.device_count())
+        for section in ("dataset_reader", "validation_dataset_reader"):
+            if isinstance(config.get(section), dict):
+                read_label_names(params[section])
         return function(params, *args, **kwargs)
 
     return run
+
+
+def read_label_names(reader: Params) -> None:
+    """Puts the labels in the place of the file that one of our readers is to read them from."""
+    name, file = reader.get("type", None), reader.get("label_names", None)
+    if not isinstance(file, str) or name not in DatasetReader.list_available():
+        return
+    reader_class: Any = DatasetReader.by_name(name)
+    if isinstance(reader_class, type) and issubclass(reader_class, BertReader):
+        names = [line.strip() for _, line in read_lines(file) if line.strip()]
+        reader["label_names"] = names
 
 
 def check_devices(trainer: Config, gpus: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Optional
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+from allennlp.models import Model
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -20,6 +21,13 @@ from transformers import (
 from transformers.models.bert import modeling_bert
 
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
+from bert_classification.archives.config import read_config
+from bert_classification.archives.extraction import (
+    InvalidArchiveError,
+    explain_failure,
+    prefix_errors,
+)
+from bert_classification.archives.seal import sealed
 from bert_classification.archives.weights import State
 from bert_classification.commands.model_card import model_card
 from bert_classification.commands.onnx import check_onnx, write_onnx
@@ -65,11 +73,13 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
     if os.path.exists(directory) and (not os.path.isdir(directory) or os.listdir(directory)):
         raise ConfigurationError(f"{directory} is there already; name a new or empty directory.")
     archived = _find(archive)
-    weights = archived.read_weights()
-    head = _build_head(archived)
-    beside = _load_weights(archived, head, weights)
-    tokenizer = _load_tokenizer(archived, head.config)
-    settings = json.loads((archived.root / "config.json").read_text(encoding="utf-8"))
+    with prefix_errors(archive), sealed(str(archived.root)):
+        weights = archived.read_weights()
+        task = _find_task(archived)
+        with explain_failure("its BERT"):
+            head = _build_head(archived)
+            beside = _load_weights(archived, head, weights)
+            tokenizer = _load_tokenizer(archived, head.config)
     metrics = _find_metrics(archived)
     if head.can_generate():
         head.generation_config = GenerationConfig(
@@ -79,7 +89,7 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
         )
     tokenizer.save_pretrained(directory)
     head.save_pretrained(directory)
-    card = model_card(head, settings["model"]["type"], metrics, beside, onnx)
+    card = model_card(head, task, metrics, beside, onnx)
     Path(directory, "README.md").write_text(card, encoding="utf-8")
     if onnx:
         write_onnx(head, os.path.join(directory, "model.onnx"))
@@ -95,12 +105,21 @@ def _find(archive: str) -> ArchivedBert:
     return archived._replace(name=archive)
 
 
+def _find_task(archived: ArchivedBert) -> str:
+    """Finds the registered name of the model, which the card quotes."""
+    model = read_config(archived.root)["model"]
+    name = model if isinstance(model, str) else model["type"]
+    if name not in Model.list_available():
+        raise InvalidArchiveError(f"`model.type` is {name!r}, which is no registered model.")
+    return name
+
+
 def _build_head(archived: ArchivedBert) -> BertPreTrainedModel:
-    """The model of transformers that ours was made of, with weights to be replaced."""
+    """Builds the model of transformers that ours was made of, with weights to be replaced."""
     config = BertConfig.from_pretrained(archived.configuration)
     head_class = getattr(modeling_bert, (config.architectures or [""])[0], None)
     if not (isinstance(head_class, type) and issubclass(head_class, BertPreTrainedModel)):
-        raise ConfigurationError(f"{archived.name} names no head of BERT: {config.architectures}.")
+        raise InvalidArchiveError(f"it names no head of BERT: {config.architectures}.")
     return head_class(config).eval()
 
 
@@ -112,7 +131,7 @@ def _load_tokenizer(archived: ArchivedBert, config: BertConfig) -> PreTrainedTok
 
 
 def _load_weights(archived: ArchivedBert, head: BertPreTrainedModel, weights: State) -> State:
-    """Fills the head; what is in the archive beside its weights is returned."""
+    """Fills the head; returns what is in the archive beside its weights."""
     if head.base_model is head:
         # A model without a head is the encoder itself, whose weights have no prefix.
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
@@ -120,15 +139,15 @@ def _load_weights(archived: ArchivedBert, head: BertPreTrainedModel, weights: St
             head.pooler = None
     result = head.load_state_dict(weights, strict=False)
     if result.missing_keys:
-        raise ConfigurationError(
-            f"{archived.name} lacks {len(result.missing_keys)} weights of {type(head).__name__}, "
-            f"such as {result.missing_keys[0]}."
+        raise InvalidArchiveError(
+            f"it lacks {len(result.missing_keys)} weights of {type(head).__name__}, such as "
+            f"{result.missing_keys[0]}."
         )
     return {key: weights[key] for key in result.unexpected_keys}
 
 
 def _find_metrics(archived: ArchivedBert) -> Optional[dict[str, Any]]:
-    """The metrics of the training, where the archive still lies in its directory."""
+    """Reads the metrics of the training, where the archive still lies in its directory."""
     name = Path(archived.name)
     directory = name if name.is_dir() else name.parent
     metrics, config = directory / "metrics.json", directory / "config.json"

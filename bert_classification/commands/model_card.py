@@ -41,6 +41,10 @@ What the model had in AllenNLP and transformers has no place for.
 """
 
 
+MAX_NUMBERS = 1_000
+"""Of a tensor in the card."""
+
+
 def model_card(
     head: BertPreTrainedModel,
     task: str,
@@ -49,7 +53,7 @@ def model_card(
     onnx: bool = False,
 ) -> str:
     """
-    The card in Markdown.
+    Writes the card in Markdown.
 
     # Parameters
 
@@ -74,15 +78,25 @@ def model_card(
         }
         card += "\n## Metrics of the training\n\n" + _table(("metric", "value"), rows)
     if beside:
-        card += BESIDE + _table(("name", "value"), {key: beside[key].tolist() for key in beside})
+        rows = {key: _numbers(tensor) for key, tensor in beside.items()}
+        card += BESIDE + _table(("name", "value"), rows)
     return card
 
 
 def _table(heading: tuple[str, str], rows: Mapping[str, Any]) -> str:
     lines = [heading, ("---", "---")]
-    lines += [(key.replace("|", "\\|"), _shown(value)) for key, value in rows.items()]
+    lines += [(_escape(key), _format(value)) for key, value in rows.items()]
     return "".join(f"| {key} | {value} |\n" for key, value in lines)
 
 
-def _shown(value: Any) -> str:
+def _numbers(tensor: Tensor) -> Any:
+    shape = "x".join(map(str, tensor.shape))
+    return tensor.tolist() if tensor.numel() <= MAX_NUMBERS else f"a tensor of {shape}"
+
+
+def _escape(key: str) -> str:
+    return " ".join(key.split()).replace("|", "\\|")
+
+
+def _format(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)

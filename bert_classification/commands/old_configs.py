@@ -30,10 +30,10 @@ def check_style(config: Config) -> None:
 
     `ConfigurationError` that names all old keys, each with its advice.
     """
-    types = [str(_at(config, f"{section}.type")) for section in ("model", "dataset_reader")]
+    types = [str(_get(config, f"{section}.type")) for section in ("model", "dataset_reader")]
     if "iterator" not in config and not any(name.startswith("bert_for_") for name in types):
         return
-    found = [(key, rule(_at(config, key))) for key, rule in RULES.items()]
+    found = [(key, rule(_get(config, key))) for key, rule in RULES.items()]
     lines = [f"- `{key}`: {advice}" for key, advice in found if advice is not None]
     if lines:
         raise ConfigurationError(
@@ -41,7 +41,7 @@ def check_style(config: Config) -> None:
         )
 
 
-def _at(config: Any, key: str) -> Any:
+def _get(config: Any, key: str) -> Any:
     for part in key.split("."):
         config = config.get(part) if isinstance(config, Mapping) else None
     return config
@@ -73,7 +73,7 @@ def _lazy(lazy: Any) -> Optional[Advice]:
 
 
 def _tokenizer(tokenizer: Any) -> Optional[Advice]:
-    if _at(tokenizer, "type") != "word" and _at(tokenizer, "word_splitter") is None:
+    if _get(tokenizer, "type") != "word" and _get(tokenizer, "word_splitter") is None:
         return None
     splitter = tokenizer.get("word_splitter", "spacy")
     name = splitter if isinstance(splitter, str) else splitter["type"]
@@ -84,10 +84,10 @@ def _tokenizer(tokenizer: Any) -> Optional[Advice]:
 
 
 def _embedder(embedder: Any) -> Optional[Advice]:
-    inner = _at(embedder, "token_embedders") or embedder
+    inner = _get(embedder, "token_embedders") or embedder
     if not isinstance(inner, Mapping):
         return None
-    berts = [each for each in inner.values() if _at(each, "type") == "bert-pretrained"]
+    berts = [each for each in inner.values() if _get(each, "type") == "bert-pretrained"]
     if berts:
         return Advice(
             {"model": {"bert_model": berts[0].get("pretrained_model")}},
@@ -126,7 +126,7 @@ def _checkpointer(key: str) -> Callable[[Any], Optional[Advice]]:
 
 
 def _bert_adam(optimizer: Any) -> Optional[Advice]:
-    if _at(optimizer, "type") != "bert_adam":
+    if _get(optimizer, "type") != "bert_adam":
         return None
     kept = ("lr", "weight_decay", "parameter_groups")
     adamw = {key: optimizer[key] for key in kept if key in optimizer}

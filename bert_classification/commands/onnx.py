@@ -38,7 +38,7 @@ def write_onnx(head: BertPreTrainedModel, path: str) -> None:
     head.config.use_cache = False
     outputs = list(head(**inputs))
     head.config.return_dict = False
-    shape = {at: torch.export.Dim(axis) for at, axis in enumerate(axes)}
+    shape = {index: torch.export.Dim(axis) for index, axis in enumerate(axes)}
     # They tell of each weight, and of torchvision's operators, which no BERT has.
     for talkative in ("onnx_ir", "onnxscript", "torch.onnx"):
         logging.getLogger(talkative).setLevel(logging.ERROR)

@@ -8,7 +8,7 @@ has a queue of its own, the queues are read in turn, and each worker is seeded f
 
 A training that goes on with `--recover` reads the batches it has done over again, but does not
 validate, so the order of what remains was another one. Here each epoch's order follows from the
-seed and the number of the epoch alone.
+seed and the number of the epoch alone, and checkpoints hold both.
 """
 
 import random
@@ -55,6 +55,24 @@ class OrderedDataLoader(MultiProcessDataLoader):
             if batch is None:
                 return
             yield batch
+
+    def order(self) -> tuple[int, int, int]:
+        """What the order of the next epoch follows from, for `restore_order`."""
+        return self._order_seed, self._epochs, self._starts
+
+    def restore_order(self, order: tuple[int, int, int], started: bool = True) -> None:
+        """
+        Takes what `order` has given.
+
+        # Parameters
+
+        order : `Tuple[int, int, int]`
+        started : `bool`, optional (default = `True`)
+            Whether the epochs until then are done; false where they are read over again.
+        """
+        self._order_seed, epochs, starts = order
+        if started:
+            self._epochs, self._starts = epochs, starts
 
     def _start_instance_workers(self, queue: Any, ctx: Any) -> Any:
         queues = self._take_turns(queue, ctx, self._max_instance_queue_size)

@@ -1,12 +1,18 @@
 """Files opened as text: gzipped or not, with errors that name the file and the line."""
 
+import codecs
 import gzip
 import io
+import re
 import zlib
+from contextlib import suppress
 from typing import BinaryIO, Iterator, TextIO, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
+
+DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
+"""What reading a gzip file raises that was cut off or changed."""
 
 
 def open_text(path: str, encoding: str = "utf-8") -> TextIO:
@@ -14,11 +20,22 @@ def open_text(path: str, encoding: str = "utf-8") -> TextIO:
     Opens a text file, gzipped or not; a line that is not in its encoding raises
     `ConfigurationError`.
     """
+    return _DecodedFile(path, _local_path(path), encoding)
+
+
+def open_bytes(path: str) -> BinaryIO:
+    """Opens a file for its bytes, gzipped or not."""
     try:
-        local = cached_path(path)
+        return _open_binary(_local_path(path))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _local_path(path: str) -> str:
+    try:
+        return str(cached_path(path))
     except FileNotFoundError as error:
         raise ConfigurationError(f"{path}: no such file.") from error
-    return _DecodedFile(path, local, encoding)
 
 
 class _DecodedFile(io.TextIOWrapper):
@@ -28,7 +45,7 @@ class _DecodedFile(io.TextIOWrapper):
         marked = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
         try:
             super().__init__(
-                _open_binary(local), encoding="utf-8-sig" if marked else encoding, newline=""
+                open_bytes(path), encoding="utf-8-sig" if marked else encoding, newline=""
             )
         except LookupError as error:
             raise ConfigurationError(
@@ -39,25 +56,39 @@ class _DecodedFile(io.TextIOWrapper):
     def __next__(self) -> str:  # type: ignore[override]
         try:
             return super().__next__()
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else error
             raise ConfigurationError(
-                f"{self._path}, line {self._undecodable_line()}: not {self.encoding} text "
-                f"({error.reason}); set `dataset_reader.encoding`, for example to latin-1."
+                f"{self._path}, line {self._undecodable_line()}: not "
+                f"{self.encoding.removesuffix('-sig')} text "
+                f"({reason}); set `dataset_reader.encoding`, for example to latin-1."
             ) from error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ConfigurationError(
-                f"{self._path}: the gzip file is damaged ({error})."
-            ) from error
+        except DAMAGED as error:
+            raise damaged(self._path, error) from error
+        except OSError as error:
+            raise ConfigurationError(f"{self._path}: cannot be read ({error.strerror}).") from error
 
     def _undecodable_line(self) -> int:
-        number = 0
-        with _open_binary(self._local) as lines:
-            for number, line in enumerate(lines, 1):  # noqa: B007
-                try:
-                    line.decode(self.encoding)
-                except UnicodeDecodeError:
-                    break
-        return number
+        """Counts the lines up to the first bytes that cannot be decoded."""
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        # It gives every line the same end, and cuts none in two.
+        lines, line = io.IncrementalNewlineDecoder(decoder, translate=True), 1
+        try:
+            with _open_binary(self._local) as file:
+                for part in iter(lambda: file.read(1 << 16), b""):
+                    line += lines.decode(part).count("\n")
+        except UnicodeDecodeError as error:
+            with suppress(UnicodeError):
+                before = error.object[: error.start].decode(self.encoding, errors="ignore")
+                line += len(re.findall("\r\n?|\n", before))
+        except (UnicodeError, *DAMAGED):
+            pass
+        return line
+
+
+def damaged(path: str, error: Exception) -> ConfigurationError:
+    """Words what is wrong with a gzip file."""
+    return ConfigurationError(f"{path}: the gzip file is damaged ({error}).")
 
 
 def _open_binary(local: str) -> BinaryIO:

@@ -1,4 +1,4 @@
-"""Labels that know their location in the data and, when they are given, all labels in their order."""
+"""Labels that know where they stood in the data and, when given, all labels in their order."""
 
 from typing import Any, Optional, Sequence
 

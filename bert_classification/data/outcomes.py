@@ -2,6 +2,10 @@
 
 from typing import Any, Iterable, Sequence
 
+from allennlp.common.checks import ConfigurationError
+
+from bert_classification.data.json_values import shorten
+
 
 def successes(outcomes: Iterable[Any]) -> list[Any]:
     """Leaves out the errors."""
@@ -12,3 +16,11 @@ def replace_successes(outcomes: Iterable[Any], results: Sequence[Any]) -> list[A
     """Puts the results in the places of the successes, one for each in turn; errors stay."""
     remaining = iter(results)
     return [each if isinstance(each, Exception) else next(remaining) for each in outcomes]
+
+
+def sentence_of(error: Exception) -> str:
+    """Words an error for the one whose record it is; nobody foresaw what is no `RecordError`."""
+    if isinstance(error, ConfigurationError):
+        return str(error)
+    reason = shorten(" ".join(str(error).split()), 200)
+    return f"this record failed with {type(error).__name__}{reason and f' ({reason})'}."

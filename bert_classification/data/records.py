@@ -11,6 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO, Union
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import open_text
+from bert_classification.data.json_values import MAX_DEPTH, MAX_DIGITS, describe, is_too_deep
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
@@ -76,7 +77,8 @@ def read_records(
 
 def guess_format(path: str, formats: Mapping[str, str] = FORMATS) -> Optional[str]:
     """
-    The format that the file's extension stands for, a final `.gz` aside; `None` when it is unknown.
+    Tells the format that the file's extension stands for, a final `.gz` aside; `None` when it is
+    unknown.
     """
     suffixes = [suffix.lower() for suffix in Path(str(path)).suffixes]
     if suffixes and suffixes[-1] == ".gz":
@@ -86,41 +88,50 @@ def guess_format(path: str, formats: Mapping[str, str] = FORMATS) -> Optional[st
 
 def parse_json_line(line: str, location: str) -> dict[str, Any]:
     """
-    The JSON object in a line.
+    Reads the JSON object in a line.
 
     # Raises
 
     `RecordError` that begins with `location`, when the line holds something else.
     """
     try:
-        values = json.loads(line)
+        return expect_object(load_json(line, location), location)
     except json.JSONDecodeError as error:
         raise RecordError(
             f"{location}: not valid JSON ({error.msg}, column {error.colno})."
         ) from error
+
+
+def load_json(text: str, location: str) -> Any:
+    """
+    Reads a JSON value.
+
+    # Raises
+
+    `json.JSONDecodeError`; and `RecordError` that begins with `location`, for JSON that is valid
+    but that nobody could write again: nested too deeply, or with a number of thousands of digits.
+    """
+    too_deep = f"{location}: JSON nested too deeply; expected at most {MAX_DEPTH} levels."
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        raise
     except RecursionError as error:
-        raise RecordError(f"{location}: JSON nested too deeply.") from error
-    return expect_object(values, location)
+        raise RecordError(too_deep) from error
+    except ValueError as error:
+        raise RecordError(
+            f"{location}: a whole number of more than {MAX_DIGITS} digits; expected fewer."
+        ) from error
+    if is_too_deep(value):
+        raise RecordError(too_deep)
+    return value
 
 
 def expect_object(values: Any, location: str) -> dict[str, Any]:
+    """Returns what it was given; `RecordError` that begins with `location` for no JSON object."""
     if not isinstance(values, dict):
         raise RecordError(f"{location}: expected a JSON object, got {describe(values)}.")
     return values
-
-
-def describe(value: Any) -> str:
-    """A short name of a JSON value for a message: its type, and the beginning of the value."""
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "a string",
-        bool: "a boolean",
-        type(None): "null",
-    }
-    name = names.get(type(value), "a number")
-    shown = json.dumps(value, ensure_ascii=False, default=str)
-    return f"{name} ({shown if len(shown) <= 60 else shown[:57] + '...'})"
 
 
 def _json_lines(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
@@ -191,7 +202,8 @@ def _named_rows(
 
 def _rename_columns(record: Record, columns: Columns) -> Record:
     """
-    The record under our keys; a column that lends its name to one of ours keeps no second name.
+    Puts the record under our keys; a column that lends its name to one of ours keeps no second
+    name.
     """
     if not columns:
         return record

@@ -29,8 +29,8 @@ def join_segments(
     second: Optional[numpy.ndarray] = None,
 ) -> tuple[numpy.ndarray, int]:
     """
-    Makes `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, and tells where the second segment
-    begins. Nothing is cut.
+    Makes `[CLS] first [SEP]`, or `[CLS] first [SEP] second [SEP]`, and tells where the second
+    segment begins. Nothing is cut.
     """
     start = len(first) + 2
     joined = numpy.empty(start if second is None else start + len(second) + 1, numpy.int32)
@@ -46,8 +46,8 @@ def join_segments(
 def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
     """
     Finds the lengths at which two segments fit into `room` together, when the longer one is cut
-    first. The odd piece goes to the longer one, and to the second of two equal ones, as in `longest_first`
-    of the `tokenizers` library.
+    first. The odd piece goes to the longer one, and to the second of two equal ones, as in
+    `longest_first` of the `tokenizers` library.
     """
     if first + second <= room:
         return first, second

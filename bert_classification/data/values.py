@@ -1,22 +1,24 @@
-"""What stands under the keys of a record, checked; each error names the key and what was expected."""
+"""What stands under the keys of a record, checked; errors name the key and what was expected."""
 
-import math
+from itertools import islice
 from typing import Any, Mapping, Optional, Sequence, Union
 
-from bert_classification.data.records import RecordError, describe
+import numpy
+
+from bert_classification.data.json_values import describe, shorten
+from bert_classification.data.records import RecordError
+
+KEYS_SHOWN = 12
 
 
 def get_text(values: Mapping[str, Any], key: str, *aliases: str) -> str:
     """
-    The text under a key or one of its aliases; `RecordError` when it is missing, not a string, or
-    empty.
+    Reads the text under a key or one of its aliases; `RecordError` when it is missing, not a
+    string, or empty.
     """
     found = next((name for name in (key, *aliases) if name in values), None)
     if found is None:
-        raise RecordError(
-            f"no key `{key}`; the record has "
-            f"{', '.join(f'`{name}`' for name in values) or 'no keys'}."
-        )
+        raise RecordError(f"no key `{key}`; the record has {name_keys(values)}.")
     text = values[found]
     if not isinstance(text, str):
         raise RecordError(f"`{found}`: expected a string, got {describe(text)}.")
@@ -24,6 +26,13 @@ def get_text(values: Mapping[str, Any], key: str, *aliases: str) -> str:
         raise RecordError(f"`{found}`: the text is empty.")
     check_unicode(found, text)
     return text
+
+
+def name_keys(values: Mapping[str, Any]) -> str:
+    """Lists the first keys of a record for a message."""
+    names = [f"`{shorten(name)}`" for name in islice(values, KEYS_SHOWN)]
+    more = ["..."] if len(values) > KEYS_SHOWN else []
+    return ", ".join(names + more) or "no keys"
 
 
 def check_unicode(key: str, text: str) -> None:
@@ -39,11 +48,12 @@ def check_unicode(key: str, text: str) -> None:
 
 
 def get_optional_text(values: Mapping[str, Any], key: str) -> Optional[str]:
+    """Reads the text under a key that may be missing or null."""
     return None if values.get(key) is None else get_text(values, key)
 
 
 def get_label(values: Mapping[str, Any], label_names: Optional[Sequence[str]]) -> str:
-    """The value of `label` as a string, by its name where it is a number in `label_names`."""
+    """Reads the value of `label` as a string, by its name where it is a number in `label_names`."""
     label = _get_gold(values)
     if not isinstance(label, (str, int)):
         raise RecordError(f"`label`: expected a string or a whole number, got {describe(label)}.")
@@ -53,7 +63,7 @@ def get_label(values: Mapping[str, Any], label_names: Optional[Sequence[str]]) -
 def get_labels(
     values: Mapping[str, Any], label_names: Optional[Sequence[str]], delimiter: Optional[str]
 ) -> list[str]:
-    """The value of `label` as a list of names; a string is split by the delimiter."""
+    """Reads the value of `label` as a list of names; a string is split by the delimiter."""
     labels = _get_gold(values)
     if isinstance(labels, str) and delimiter is not None:
         labels = [label.strip() for label in labels.split(delimiter) if label.strip()]
@@ -66,13 +76,13 @@ def get_labels(
 
 
 def get_number(values: Mapping[str, Any]) -> float:
-    """The value of `label` as a number."""
+    """Reads the value of `label` as a number that has room in 32 bits."""
     label = _get_gold(values)
     try:
-        number = math.nan if isinstance(label, bool) else float(label)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not math.isfinite(number):
+        number = float("nan" if isinstance(label, bool) else label)
+    except (OverflowError, TypeError, ValueError):
+        number = float("nan")
+    if not abs(number) <= numpy.finfo(numpy.float32).max:
         raise RecordError(f"`label`: expected a number, got {describe(label)}.")
     return number
 
@@ -81,16 +91,36 @@ def _get_gold(values: Mapping[str, Any]) -> Any:
     if values.get("label") is None:
         raise RecordError(
             f"no key `label`, which training and evaluation need; the record has "
-            f"{', '.join(f'`{name}`' for name in values) or 'no keys'}. For another name set "
+            f"{name_keys(values)}. For another name set "
             '`dataset_reader.columns`, such as `{"label": "labels"}`.'
         )
     return values["label"]
 
 
 def label_name(label: Union[str, int], label_names: Optional[Sequence[str]]) -> str:
+    """Finds the name of a label, which may be its number in `label_names`."""
     text = str(label).lower() if isinstance(label, bool) else str(label)
-    if label_names is None or text in label_names:
+    if label_names is None:
+        return check_label(text)
+    if text in label_names:
         return text
-    if text.isdecimal() and int(text) < len(label_names):
+    # No list is so long; and of thousands of digits Python makes no number.
+    if text.isdecimal() and len(text) < 10 and int(text) < len(label_names):
         return label_names[int(text)]
-    raise RecordError(f"`label`: {text!r} is not in `label_names` ({', '.join(label_names)}).")
+    raise RecordError(
+        f"`label`: {shorten(repr(text))} is not in `label_names` ({', '.join(label_names)})."
+    )
+
+
+def check_label(text: str) -> str:
+    """
+    Returns a label that can stand in a vocabulary, a file of one label a line; `RecordError` for
+    another one.
+    """
+    check_unicode("label", text)
+    if "\n" in text or "\r" in text:
+        raise RecordError(
+            f"`label`: {shorten(repr(text))} holds a line break; a vocabulary has one label a "
+            "line. Take it out."
+        )
+    return text

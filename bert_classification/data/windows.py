@@ -7,7 +7,7 @@ Span = tuple[int, int]
 
 def window_spans(length: int, size: int, doc_stride: int) -> list[Span]:
     """
-    Windows that cover `length` pieces, as (start, end) with the end exclusive.
+    Lays windows that cover `length` pieces, as (start, end) with the end exclusive.
 
     # Parameters
 
@@ -29,12 +29,37 @@ def window_spans(length: int, size: int, doc_stride: int) -> list[Span]:
 
 def max_context(spans: list[Span]) -> numpy.ndarray:
     """
-    For each piece the number of the window in which it has most context on its shorter side, as in
-    the original BERT's `run_squad`; the earlier of two equal ones. Shape `(length,)`.
+    Finds for each piece the index of the window in which it has most context on its shorter side,
+    as in the original BERT's `run_squad`; the earlier of two equal ones.
+
+    # Parameters
+
+    spans : `list[tuple[int, int]]`
+        As `window_spans` gives them.
+
+    # Returns
+
+    `numpy.ndarray` of int64, shape `(length,)`: never falling, so each window has an interval.
     """
-    length = spans[-1][1]
-    scores = numpy.full((len(spans), length), -1.0)
-    for number, (start, end) in enumerate(spans):
-        indices = numpy.arange(end - start)
-        scores[number, start:end] = numpy.minimum(indices, indices[::-1]) + 0.01 * (end - start)
-    return scores.argmax(0) if length else numpy.zeros(0, dtype=int)
+    # (windows,) each.
+    start, end = numpy.array(spans).T
+    begins = numpy.concatenate([[0], _takeovers(start, end), end[-1:]])
+    return numpy.repeat(numpy.arange(len(spans)), numpy.diff(begins))
+
+
+def _takeovers(start: numpy.ndarray, end: numpy.ndarray) -> numpy.ndarray:
+    """
+    Finds for each window but the first the piece from which on it has more context than the window
+    before it, shape `(windows - 1,)`.
+
+    The context of a piece is its distance to the nearer border and a hundredth of the window's
+    size. What a window has more of than the one before it grows along the pieces they share: below
+    0 at first, by 2 a piece between their middles, then it stays. All counts in hundredths, which
+    are whole.
+    """
+    larger = (end - start)[:-1] - (end - start)[1:]
+    # 100 (piece - start of this) > 100 (end of the other - 1 - piece) + larger
+    middle = (100 * (start[1:] + end[:-1] - 1) + larger) // 200 + 1
+    # A last window that is much smaller may have more of no piece they share.
+    stays_behind = 100 * (end[1:] - end[:-1]) <= larger
+    return numpy.where(stays_behind, end[:-1], numpy.minimum(middle, end[:-1]))

@@ -4,13 +4,13 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
-from torch import IntTensor, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import BertForMaskedLM as PretrainedForMaskedLM
+from transformers import BertForMaskedLM as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
-from bert_classification.bert.inputs import get_tensors, refuse_unknown_arguments
+from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.bert.word_pieces import tokenizer_of_model
 from bert_classification.data.label_field import IGNORE_INDEX
@@ -71,7 +71,7 @@ class BertForMaskedLM(Model):
         super().__init__(vocab, regularizer, serialization_dir)
         self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
         self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
-        pretrained = load_pretrained(PretrainedForMaskedLM, bert_model, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
@@ -82,10 +82,10 @@ class BertForMaskedLM(Model):
         self._accuracy = CategoricalAccuracy()
         self._perplexity = CorpusPerplexity()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
-        label: Optional[IntTensor] = None,
+        label: Optional[Tensor] = None,
         query: Optional[list[FillMaskQuery]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
@@ -95,7 +95,7 @@ class BertForMaskedLM(Model):
         tokens : `TextFieldTensors`
             What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
             length)` each.
-        label : `IntTensor`, optional
+        label : `Tensor`, optional
             The ids of the pieces to predict, -100 elsewhere; shape `(batch_size, length)`. Without
             `label` and `query` pieces of `tokens` are masked and predicted.
         query : `List[FillMaskQuery]`, optional
@@ -113,12 +113,12 @@ class BertForMaskedLM(Model):
         output: dict[str, Any] = {**encoded.layer_outputs}
         if label is not None:
             wanted = label != IGNORE_INDEX
+            # (pieces to predict, vocab_size)
             logits = self.cls(encoded.hidden_states[wanted])
             output["loss"] = self._loss(logits, label[wanted])
         else:
-            wanted = (
-                get_tensors(tokens, self.text_input.index)["input_ids"] == self._tokenizer.mask_id
-            )
+            input_ids = self.text_input.get_tensors(tokens)["input_ids"]
+            wanted = input_ids == self._tokenizer.mask_id
             probs = self.cls(encoded.hidden_states[wanted]).softmax(-1)
             output["probs"] = list(probs.split(wanted.sum(-1).tolist()))
             output["query"] = query
@@ -126,7 +126,7 @@ class BertForMaskedLM(Model):
 
     def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
         """Masks some pieces of a text field, and gives the label for `forward` beside it."""
-        tensors = get_tensors(tokens, self.text_input.index)
+        tensors = self.text_input.get_tensors(tokens)
         masked = self.masking(tensors["input_ids"], tensors["mask"])
         return {self.text_input.index: {**tensors, "input_ids": masked.input_ids}}, masked.label
 
@@ -155,7 +155,7 @@ class BertForMaskedLM(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`perplexity` and `accuracy`, over all pieces that were to be predicted."""
+        """Gives `perplexity` and `accuracy`, over all pieces that were to be predicted."""
         return {
             "perplexity": self._perplexity.get_metric(reset)["perplexity"],
             "accuracy": float(self._accuracy.get_metric(reset)),

@@ -5,7 +5,7 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
-from torch import IntTensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
@@ -66,11 +66,11 @@ class BertForMultipleChoice(Model):
         self._accuracy = CategoricalAccuracy()
         self._mrr = MeanReciprocalRank()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
         choices: Optional[list[list[str]]] = None,
-        label: Optional[IntTensor] = None,
+        label: Optional[Tensor] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -82,7 +82,7 @@ class BertForMultipleChoice(Model):
             choices than another, the rest is padding.
         choices : `List[List[str]]`, optional
             The texts of the choices, for the output.
-        label : `IntTensor`, optional
+        label : `Tensor`, optional
             The index of the right choice; shape `(batch_size,)`.
 
         # Returns
@@ -93,8 +93,9 @@ class BertForMultipleChoice(Model):
         """
         refuse_unknown_arguments(unknown)
         encoded = encode_field(self.bert, tokens, self.text_input)
+        # (batch_size, num_choices)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
-        is_choice = tokens[self.text_input.index]["mask"].any(-1)
+        is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)
         logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
         output = {
             "logits": logits,
@@ -115,11 +116,11 @@ class BertForMultipleChoice(Model):
         Adds `label`, the index of the most probable choice, and `choice`, its text; takes padding
         out of `logits` and `probs`, which become lists of vectors.
         """
-        numbers = output_dict.pop("is_choice").sum(-1).tolist()
+        counts = output_dict.pop("is_choice").sum(-1).tolist()
         output_dict["label"] = output_dict["probs"].argmax(-1).tolist()
         for key in ("logits", "probs"):
             rows = output_dict[key].detach().float().cpu().numpy()
-            output_dict[key] = [row[:number] for row, number in zip(rows, numbers)]
+            output_dict[key] = [row[:count] for row, count in zip(rows, counts)]
         if "choices" in output_dict:
             choices = output_dict.pop("choices")
             output_dict["choice"] = [
@@ -130,7 +131,7 @@ class BertForMultipleChoice(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """`accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
+        """Gives `accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
             "mrr": float(self._mrr.get_metric(reset)),

@@ -21,7 +21,7 @@ class Question(NamedTuple):
     choices : `List[str]`
         Two or more.
     names : `List[str]`
-        What stands for each choice in the gold value: its text, letter or number.
+        What stands for each choice in the gold value: its text, letter or index.
     gold_key : `str`
     gold : `Any`
         One of the names or an index, counted from 0; `None` where the record has no such key.
@@ -35,13 +35,13 @@ class Question(NamedTuple):
 
 
 def read_question(values: Mapping[str, Any]) -> Question:
-    """The question in a record of any shape; keys that its shape does not know are left alone."""
+    """Reads the question in a record of any shape; keys unknown to its shape stay unread."""
     shape = next((shape for keys, shape in _SHAPES if values.keys() >= keys), _ours)
     return shape(values)
 
 
 def gold_index(question: Question) -> int:
-    """The index of the right choice; `RecordError` when the gold value is none of them."""
+    """Finds the index of the right choice; `RecordError` when the gold value is none of them."""
     key, gold, names = question.gold_key, question.gold, question.names
     if gold is None:
         raise RecordError(f"no key `{key}`; training and evaluation need it.")
@@ -57,8 +57,8 @@ def gold_index(question: Question) -> int:
 
 
 def _ours(values: Mapping[str, Any]) -> Question:
-    prompt = _joined(get_text(values, "prompt"), get_optional_text(values, "question"))
-    choices = _texts(values, "choices")
+    prompt = _join(get_text(values, "prompt"), get_optional_text(values, "question"))
+    choices = _get_texts(values, "choices")
     gold = values.get("label")
     if isinstance(gold, str) and gold.isdecimal() and gold not in choices:
         gold = int(gold)
@@ -68,20 +68,20 @@ def _ours(values: Mapping[str, Any]) -> Question:
 def _swag(values: Mapping[str, Any]) -> Question:
     # As in Hugging Face's `run_swag`, the second sentence begins in `sent2`, which may be empty.
     begin = f"{values['sent2']} " if values.get("sent2") else ""
-    endings = [begin + ending for ending in _numbered(values, "ending")]
+    endings = [begin + ending for ending in _get_numbered(values, "ending")]
     prompt = get_text(values, "sent1")
-    return Question(prompt, endings, _numbers(endings), "label", values.get("label"))
+    return Question(prompt, endings, _indices(endings), "label", values.get("label"))
 
 
 def _cosmos(values: Mapping[str, Any]) -> Question:
-    prompt = _joined(get_text(values, "context"), get_text(values, "question"))
-    answers = _numbered(values, "answer")
-    return Question(prompt, answers, _numbers(answers), "label", values.get("label"))
+    prompt = _join(get_text(values, "context"), get_text(values, "question"))
+    answers = _get_numbered(values, "answer")
+    return Question(prompt, answers, _indices(answers), "label", values.get("label"))
 
 
 def _race(values: Mapping[str, Any]) -> Question:
-    prompt = _joined(get_text(values, "article"), get_text(values, "question"))
-    options = _texts(values, "options")
+    prompt = _join(get_text(values, "article"), get_text(values, "question"))
+    options = _get_texts(values, "options")
     return Question(
         prompt, options, list(ascii_uppercase[: len(options)]), "answer", values.get("answer")
     )
@@ -94,9 +94,9 @@ def _commonsense(values: Mapping[str, Any]) -> Question:
             "no key `prompt`; and `question` is no object with `stem` and `choices`, as in "
             f"CommonsenseQA, but {describe(question)}."
         )
-    choices = _several(question.get("choices"), "question.choices")
-    for number, choice in enumerate(choices):
-        expect_object(choice, f"`question.choices[{number}]`")
+    choices = _expect_several(question.get("choices"), "question.choices")
+    for index, choice in enumerate(choices):
+        expect_object(choice, f"`question.choices[{index}]`")
     return Question(
         get_text(question, "stem"),
         [get_text(choice, "text") for choice in choices],
@@ -115,30 +115,29 @@ _SHAPES: tuple[tuple[set[str], Callable[[Mapping[str, Any]], Question]], ...] = 
 )
 
 
-def _joined(first: str, second: Optional[str]) -> str:
+def _join(first: str, second: Optional[str]) -> str:
     return first if second is None else f"{first} {second}"
 
 
-def _numbers(choices: list[str]) -> list[str]:
-    return [str(number) for number in range(len(choices))]
+def _indices(choices: list[str]) -> list[str]:
+    return [str(index) for index in range(len(choices))]
 
 
-def _texts(values: Mapping[str, Any], key: str) -> list[str]:
-    """The texts of a list."""
+def _get_texts(values: Mapping[str, Any], key: str) -> list[str]:
     if key not in values:
         raise RecordError(f"no key `{key}`; expected a list of two or more texts.")
-    texts = _several(values[key], key)
-    numbered = {f"{key}[{number}]": text for number, text in enumerate(texts)}
-    return [get_text(numbered, name) for name in numbered]
+    texts = _expect_several(values[key], key)
+    indexed = {f"{key}[{index}]": text for index, text in enumerate(texts)}
+    return [get_text(indexed, name) for name in indexed]
 
 
-def _numbered(values: Mapping[str, Any], key: str) -> list[str]:
-    """The texts of columns that are numbered from 0."""
-    columns = takewhile(values.__contains__, (f"{key}{number}" for number in count()))
-    return _several([get_text(values, column) for column in columns], f"{key}0`, `{key}1")
+def _get_numbered(values: Mapping[str, Any], key: str) -> list[str]:
+    """Gets the texts of columns that are numbered from 0."""
+    columns = takewhile(values.__contains__, (f"{key}{index}" for index in count()))
+    return _expect_several([get_text(values, column) for column in columns], f"{key}0`, `{key}1")
 
 
-def _several(choices: Any, key: str) -> list[Any]:
+def _expect_several(choices: Any, key: str) -> list[Any]:
     if not isinstance(choices, list) or len(choices) < 2:
         raise RecordError(f"`{key}`: expected two or more choices, got {describe(choices)}.")
     return choices

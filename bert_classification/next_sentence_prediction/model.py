@@ -5,7 +5,7 @@ from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy, F1Measure
 from sklearn.metrics import roc_auc_score
-from torch import IntTensor, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import BertForNextSentencePrediction as PretrainedHead
 from transformers import BertModel
@@ -68,8 +68,8 @@ class BertForNextSentencePrediction(Model):
         self._f1 = F1Measure(positive_label=IS_NEXT)
         self._auc = CollectedMetric(area_under_curve)
 
-    def forward(
-        self, tokens: TextFieldTensors, label: Optional[IntTensor] = None, **unknown: Any
+    def forward(  # type: ignore[override]
+        self, tokens: TextFieldTensors, label: Optional[Tensor] = None, **unknown: Any
     ) -> dict[str, Tensor]:
         """
         # Parameters
@@ -77,7 +77,7 @@ class BertForNextSentencePrediction(Model):
         tokens : `TextFieldTensors`
             What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
             length)` each.
-        label : `IntTensor`, optional
+        label : `Tensor`, optional
             Shape `(batch_size,)`; 0 where the second text follows the first, otherwise 1.
 
         # Returns
@@ -96,7 +96,7 @@ class BertForNextSentencePrediction(Model):
             self._auc(scores, (label == IS_NEXT).tolist())
         return output
 
-    def make_output_human_readable(self, output_dict: dict[str, Tensor]) -> dict[str, Any]:
+    def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """Adds `label`, `is_next` or `not_next`, and `is_next_probability`."""
         probs = output_dict["probs"]
         output_dict["label"] = [LABELS[index] for index in probs.argmax(-1).tolist()]
@@ -107,8 +107,8 @@ class BertForNextSentencePrediction(Model):
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
-        `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an evaluation,
-        `auc`: it sorts all pairs, and all processes meet for it.
+        Gives `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an
+        evaluation, `auc`: it sorts all pairs, and all processes meet for it.
         """
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
@@ -119,6 +119,7 @@ class BertForNextSentencePrediction(Model):
 
 def area_under_curve(scores: list[float], positive: list[bool]) -> dict[str, float]:
     """
-    `auc`, of the ROC curve; 0.5 where the pairs are all of one kind, which leaves it undefined.
+    Computes `auc`, of the ROC curve; 0.5 where the pairs are all of one kind, which leaves it
+    undefined.
     """
     return {"auc": roc_auc_score(positive, scores) if len(set(positive)) == 2 else 0.5}

@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from bert_classification.bert.word_pieces import WordPieceTokenizer
-from bert_classification.data.records import RecordError, describe
+from bert_classification.data.json_values import describe, shorten
+from bert_classification.data.records import RecordError
 from bert_classification.data.segments import longest_first
+from bert_classification.data.values import check_unicode
+
+MAX_FILLS = 100_000
+"""The most word pieces to give for all masks of a record; for one mask always all there are."""
 
 MaskFills = list[list[dict[str, Any]]]
 """For each mask its most probable pieces, `{"token": ..., "prob": ...}` each."""
@@ -31,31 +36,41 @@ def parse_fill_mask_query(
     values: Mapping[str, Any], texts: tuple[str, ...], tokenizer: WordPieceTokenizer
 ) -> FillMaskQuery:
     """
-    Reads the query in a record with the texts in question and the keys `targets` (optional) and `top_k`
-    (optional; by default 5, or the number of targets).
+    Reads the query in a record with the texts in question and the keys `targets` (optional) and
+    `top_k` (optional; by default 5, or the number of targets).
 
     # Raises
 
     `RecordError`, which names the key: texts without mask, or with one beyond the longest text
-    that BERT takes, a target that is not one word piece, a `top_k` that is not a positive number.
+    that BERT takes, a target that is not one word piece, a `top_k` that is not a positive number
+    or gives more than `MAX_FILLS` for all masks.
     """
-    _check_masks(texts, tokenizer)
+    masks = _count_masks(texts, tokenizer)
     target_ids = _target_ids(values.get("targets"), tokenizer)
     top_k = values.get("top_k")
     if top_k is None:
         top_k = 5 if target_ids is None else len(target_ids)
     if isinstance(top_k, bool) or not isinstance(top_k, int) or not 1 <= top_k <= len(tokenizer):
         raise RecordError(
-            f"`top_k`: expected a whole number from 1 to {len(tokenizer)}, the word pieces there are; "
-            f"got {describe(top_k)}."
+            f"`top_k`: expected a whole number from 1 to {len(tokenizer)}, the word pieces there "
+            f"are; got {describe(top_k)}."
         )
+    _check_fills(masks, top_k if target_ids is None else min(top_k, len(target_ids)))
     return FillMaskQuery(texts, top_k, target_ids)
+
+
+def _check_fills(masks: int, fills: int) -> None:
+    if masks > 1 and masks * fills > MAX_FILLS:
+        raise RecordError(
+            f"`top_k`: {fills} word pieces for each of {masks} masks are {masks * fills}; expected "
+            f"at most {MAX_FILLS} in all."
+        )
 
 
 def fill_mask(query: FillMaskQuery, probs: Tensor, tokenizer: WordPieceTokenizer) -> MaskFills:
     """
-    Finds the best pieces for each mask of a query, by the probabilities of all pieces, shape `(masks,
-    pieces)`.
+    Finds the best pieces for each mask of a query, by the probabilities of all pieces, shape
+    `(masks, pieces)`.
     """
     # (pieces,) or (targets,)
     among = torch.arange(probs.size(-1), device=probs.device)
@@ -84,13 +99,16 @@ def fill_in(text: str, mask_token: str, fillings: Iterable[str]) -> str:
     joins what stands before it.
     """
     first, *others = text.split(mask_token)
+    filled = [first]
     for part, piece in zip(others, fillings):
-        joined = first.rstrip() + piece[2:] if piece.startswith("##") else first + piece
-        first = joined + part
-    return first
+        if piece.startswith("##"):
+            filled[-1] = filled[-1].rstrip()
+            piece = piece[2:]
+        filled += [piece, part]
+    return "".join(filled)
 
 
-def _check_masks(texts: tuple[str, ...], tokenizer: WordPieceTokenizer) -> None:
+def _count_masks(texts: tuple[str, ...], tokenizer: WordPieceTokenizer) -> int:
     token = tokenizer.pretrained.mask_token
     keys = " and ".join(f"`{key}`" for key, _ in zip(("text", "text_pair"), texts))
     masks = sum(text.count(token) for text in texts)
@@ -108,6 +126,7 @@ def _check_masks(texts: tuple[str, ...], tokenizer: WordPieceTokenizer) -> None:
                 f"{tokenizer.max_pieces}; {masks - reached} of {masks} {token} lie beyond. Shorten "
                 "the text."
             )
+    return masks
 
 
 def _target_ids(targets: Any, tokenizer: WordPieceTokenizer) -> Optional[list[int]]:
@@ -115,21 +134,26 @@ def _target_ids(targets: Any, tokenizer: WordPieceTokenizer) -> Optional[list[in
         return None
     if not isinstance(targets, list) or not targets:
         raise RecordError(f"`targets`: expected a list of word pieces, got {describe(targets)}.")
+    if len(targets) > len(tokenizer):
+        raise RecordError(
+            f"`targets`: {len(targets)} are more than the {len(tokenizer)} word pieces there are."
+        )
     return list(dict.fromkeys(_target_id(target, tokenizer) for target in targets))
 
 
 def _target_id(target: Any, tokenizer: WordPieceTokenizer) -> int:
-    """Finds the id of an entry of the vocabulary, such as `##ing`, or of a text that is one piece."""
+    """Finds the id of an entry of the vocabulary, like `##ing`, or of a text that is one piece."""
     if not isinstance(target, str) or not target.strip():
         raise RecordError(f"`targets`: expected a word piece, got {describe(target)}.")
-    entry = tokenizer.pretrained.get_vocab().get(target)
+    check_unicode("targets", target)
+    entry = tokenizer.pretrained.backend_tokenizer.token_to_id(target)
     if entry is not None:
         return entry
     (ids,) = tokenizer.ids([target])
     if len(ids) != 1 or ids[0] == tokenizer.unk_id:
         known = ", ".join(tokenizer.convert_ids_to_tokens(ids.tolist())) or "nothing"
         raise RecordError(
-            f"`targets`: {target!r} is not one word piece of this BERT, but {known}; one [MASK] "
-            "stands for one piece."
+            f"`targets`: {shorten(repr(target))} is not one word piece of this BERT, but "
+            f"{shorten(known)}; one [MASK] stands for one piece."
         )
     return int(ids[0])

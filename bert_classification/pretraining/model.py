@@ -5,13 +5,13 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from allennlp.training.metrics import CategoricalAccuracy
-from torch import IntTensor, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import BertForPreTraining as PretrainedHeads
+from transformers import BertForPreTraining as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
-from bert_classification.bert.inputs import get_tensors, refuse_unknown_arguments
+from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.bert.word_pieces import tokenizer_of_model
 from bert_classification.data.label_field import IGNORE_INDEX
@@ -74,7 +74,7 @@ class BertForPreTraining(Model):
         super().__init__(vocab, regularizer, serialization_dir)
         self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
         self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
-        pretrained = load_pretrained(PretrainedHeads, bert_model, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
@@ -88,11 +88,11 @@ class BertForPreTraining(Model):
         self._perplexity = CorpusPerplexity()
         self._nsp_accuracy = CategoricalAccuracy()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
-        label: Optional[IntTensor] = None,
-        next_sentence_label: Optional[IntTensor] = None,
+        label: Optional[Tensor] = None,
+        next_sentence_label: Optional[Tensor] = None,
         query: Optional[list[FillMaskQuery]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
@@ -102,10 +102,10 @@ class BertForPreTraining(Model):
         tokens : `TextFieldTensors`
             What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
             length)` each.
-        label : `IntTensor`, optional
+        label : `Tensor`, optional
             The ids of the pieces to predict, -100 elsewhere; shape `(batch_size, length)`. Without
             `label` and `query` pieces of `tokens` are masked and predicted.
-        next_sentence_label : `IntTensor`, optional
+        next_sentence_label : `Tensor`, optional
             Shape `(batch_size,)`; 0 where the second segment follows the first, otherwise 1.
         query : `List[FillMaskQuery]`, optional
             At prediction: what to give for the masks that `tokens` have.
@@ -125,15 +125,15 @@ class BertForPreTraining(Model):
         output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
             wanted = label != IGNORE_INDEX
+            # (pieces to predict, vocab_size)
             piece_logits = self.cls.predictions(encoded.hidden_states[wanted])
             output["loss"] = self._piece_loss(piece_logits, label[wanted])
             if next_sentence_label is not None:
                 output["loss"] = output["loss"] + cross_entropy(logits, next_sentence_label)
                 self._nsp_accuracy(logits, next_sentence_label)
         else:
-            wanted = (
-                get_tensors(tokens, self.text_input.index)["input_ids"] == self._tokenizer.mask_id
-            )
+            input_ids = self.text_input.get_tensors(tokens)["input_ids"]
+            wanted = input_ids == self._tokenizer.mask_id
             probs = self.cls.predictions(encoded.hidden_states[wanted]).softmax(-1)
             output["fill_probs"] = list(probs.split(wanted.sum(-1).tolist()))
             output["query"] = query
@@ -141,7 +141,7 @@ class BertForPreTraining(Model):
 
     def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
         """Masks some pieces of a text field, and gives the label for `forward` beside it."""
-        tensors = get_tensors(tokens, self.text_input.index)
+        tensors = self.text_input.get_tensors(tokens)
         masked = self.masking(tensors["input_ids"], tensors["mask"])
         return {self.text_input.index: {**tensors, "input_ids": masked.input_ids}}, masked.label
 
@@ -173,7 +173,7 @@ class BertForPreTraining(Model):
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
-        `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
+        Gives `perplexity` and `mlm_accuracy`, over all pieces that were to be predicted, and
         `nsp_accuracy`, over all pairs.
         """
         return {

@@ -129,6 +129,8 @@ class BertForQuestionAnsweringReader(BertReader):
         windows = context_windows(
             len(context.ids), len(question), self.tokenizer.max_pieces, self._doc_stride
         )
+        # The context begins where question, [CLS] and the first [SEP] end.
+        self.check_size(int((windows[:, 2] + 1).sum()))
         fields: dict[str, Field] = {
             "tokens": ListField(
                 [

@@ -5,8 +5,8 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from torch import IntTensor
-from transformers import BertForQuestionAnswering as PretrainedQuestionAnswering
+from torch import Tensor
+from transformers import BertForQuestionAnswering as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
@@ -82,9 +82,7 @@ class BertForQuestionAnswering(Model):
             if handle_impossible_answer is None
             else handle_impossible_answer
         )
-        pretrained = load_pretrained(
-            PretrainedQuestionAnswering, bert_model, serialization_dir, num_labels=2
-        )
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, num_labels=2)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
@@ -97,14 +95,14 @@ class BertForQuestionAnswering(Model):
         initializer(self.qa_outputs)
         self._scores = SquadScores()
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
-        windows: IntTensor,
-        offsets: IntTensor,
+        windows: Tensor,
+        offsets: Tensor,
         metadata: list[dict[str, Any]],
-        start_positions: Optional[IntTensor] = None,
-        end_positions: Optional[IntTensor] = None,
+        start_positions: Optional[Tensor] = None,
+        end_positions: Optional[Tensor] = None,
         answers: Optional[list[list[str]]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
@@ -114,13 +112,13 @@ class BertForQuestionAnswering(Model):
         tokens : `TextFieldTensors`
             What the indexer `bert-pretrained` gives under the key `index`; shape `(batch_size,
             windows, length)` each. A question with fewer windows has empty ones.
-        windows : `IntTensor`
+        windows : `Tensor`
             Shape `(batch_size, windows, 5)`; see `spans.context_windows`.
-        offsets : `IntTensor`
+        offsets : `Tensor`
             Shape `(batch_size, pieces, 2)`; see `spans.character_offsets`.
         metadata : `List[Dict[str, Any]]`
             The `context` of each question, and its `id`.
-        start_positions, end_positions : `IntTensor`, optional
+        start_positions, end_positions : `Tensor`, optional
             Shape `(batch_size, windows)`.
         answers : `List[List[str]]`, optional
             The gold answers of each question, for the metrics; none where it is impossible.
@@ -133,9 +131,10 @@ class BertForQuestionAnswering(Model):
         """
         refuse_unknown_arguments(unknown)
         encoded = encode_field(self.bert, tokens, self.text_input)
+        # (batch_size, windows, length, 2)
         logits = self.qa_outputs(self.dropout(encoded.hidden_states))
         # Padding takes no part in a softmax: the loss of a window is the same in every batch.
-        padding = ~tokens[self.text_input.index]["mask"].unsqueeze(-1)
+        padding = ~self.text_input.get_tensors(tokens)["mask"].unsqueeze(-1)
         logits = logits.masked_fill(padding, torch.finfo(logits.dtype).min)
         start_logits, end_logits = logits.unbind(-1)
         output = {"start_logits": start_logits, "end_logits": end_logits, **encoded.layer_outputs}
@@ -168,7 +167,7 @@ class BertForQuestionAnswering(Model):
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
-        For each question `answer`, with `start` and `end` in characters of the context, and
+        Gives for each question `answer`, with `start` and `end` in characters of the context, and
         `score`, its probability among the `n_best` ones; `null_score`, the score of no answer (a
         sum of logits), and `null_score_diff`, by how much it is above that of the best answer. No
         answer is the answer `""` from 0 to 0; it is among `n_best` when the model handles
@@ -217,5 +216,5 @@ class BertForQuestionAnswering(Model):
         }
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Exact match and F1 in percent; see `SquadScores`."""
+        """Gives exact match and F1 in percent; see `SquadScores`."""
         return self._scores.get_metric(reset)

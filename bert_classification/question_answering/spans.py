@@ -19,22 +19,27 @@ from bert_classification.question_answering.squad import Answer
 
 def character_offsets(text: str, encoding: Encoding) -> numpy.ndarray:
     """
-    The first character of each piece, and the one after its last; int32, shape `(pieces, 2)`.
+    Finds the first character of each piece, and the one after its last; int32, shape `(pieces, 2)`.
     Accents that stand as characters of their own, and that an uncased tokenizer drops, belong to
     the piece before them.
     """
     offsets = numpy.array(encoding.offsets, numpy.int32).reshape(-1, 2)
     if not text.isascii() and any(unicodedata.category(character) == "Mn" for character in text):
         limits = [*offsets[1:, 0].tolist(), len(text)]
-        for at, limit in enumerate(limits):
-            while offsets[at, 1] < limit and unicodedata.category(text[offsets[at, 1]]) == "Mn":
-                offsets[at, 1] += 1
+        ends = offsets[:, 1].tolist()
+        offsets[:, 1] = [_after_accents(text, end, limit) for end, limit in zip(ends, limits)]
     return offsets
+
+
+def _after_accents(text: str, end: int, limit: int) -> int:
+    while end < limit and unicodedata.category(text[end]) == "Mn":
+        end += 1
+    return end
 
 
 def context_windows(pieces: int, question: int, max_pieces: int, doc_stride: int) -> numpy.ndarray:
     """
-    The windows `[CLS] question [SEP] part of the context [SEP]` over a context.
+    Lays the windows `[CLS] question [SEP] part of the context [SEP]` over a context.
 
     # Parameters
 
@@ -47,25 +52,23 @@ def context_windows(pieces: int, question: int, max_pieces: int, doc_stride: int
 
     # Returns
 
-    `numpy.ndarray` of int64, shape `(windows, 5)`: the number in the context of the window's first
+    `numpy.ndarray` of int64, shape `(windows, 5)`: the index in the context of the window's first
     context piece; the positions in the window at which the context begins and ends; and those at
     which the pieces begin and end that have most context in this window. All ends are exclusive.
     """
     spans = window_spans(pieces, max_pieces - question - 3, doc_stride)
     begin = question + 2
     first, last = numpy.array(spans).T
-    # Windows own neighbouring pieces, each of them an interval: what a window has more of than the
-    # one before it on a piece, it has of the next piece as well.
     owners = max_context(spans)
-    numbers = numpy.arange(len(spans))
-    owned = [numpy.searchsorted(owners, numbers, side) for side in ("left", "right")]
+    indices = numpy.arange(len(spans))
+    owned = [numpy.searchsorted(owners, indices, side) for side in ("left", "right")]
     ends = (position - first + begin for position in (last, *owned))
     return numpy.stack([first, numpy.full_like(first, begin), *ends], axis=1)
 
 
 def answer_span(offsets: numpy.ndarray, answer: Answer) -> Optional[Span]:
     """
-    The first and the last piece that have a character of the answer; `None` when there is none.
+    Finds the first and the last piece that have a character of the answer; `None` when none has.
     """
     first = int(numpy.searchsorted(offsets[:, 1], answer.start, side="right"))
     end = answer.start + len(answer.text)
@@ -75,8 +78,8 @@ def answer_span(offsets: numpy.ndarray, answer: Answer) -> Optional[Span]:
 
 def gold_positions(windows: numpy.ndarray, span: Optional[Span]) -> numpy.ndarray:
     """
-    Where the answer begins and ends in each window, both 0, which is `[CLS]`, in one that does not
-    hold all of it; shape `(2, windows)`.
+    Tells where the answer begins and ends in each window, both 0, which is `[CLS]`, in one that
+    does not hold all of it; shape `(2, windows)`.
     """
     if span is None:
         return numpy.zeros((2, len(windows)), int)
@@ -88,8 +91,8 @@ def gold_positions(windows: numpy.ndarray, span: Optional[Span]) -> numpy.ndarra
 
 def span_loss(start_logits: Tensor, end_logits: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
     """
-    The mean of the cross-entropies of starts and ends over all windows, shapes `(*, length)` and
-    `(*)`; positions outside the window are ignored, as in transformers.
+    Takes the mean of the cross-entropies of starts and ends over all windows, shapes
+    `(*, length)` and `(*)`; positions outside the window are ignored, as in transformers.
     """
     losses = [
         cross_entropy(
@@ -150,8 +153,10 @@ def best_spans(
     """
     starts, ends = start_logits.float(), end_logits.float()
     null_scores = (starts + ends)[..., 0].masked_fill(windows[..., 2] == 0, torch.inf)
-    scores = _span_scores(starts, ends, windows, max_answer_length)
+    # No span is longer than a window.
+    scores = _span_scores(starts, ends, windows, min(max_answer_length, starts.size(-1)))
     best, found = scores.flatten(1).topk(min(n_best, scores[0].numel()))
+    # (batch, n_best) each.
     window, position, longer = torch.unravel_index(found, scores.shape[1:])
     first = (windows[..., 0] - windows[..., 1]).gather(1, window) + position
     first = first.where(best > -torch.inf, 0)
@@ -164,7 +169,7 @@ def best_spans(
 
 def _span_scores(starts: Tensor, ends: Tensor, windows: Tensor, max_answer_length: int) -> Tensor:
     """
-    The score of the span that begins at a position and is so many pieces longer than one, shape
+    Scores the span that begins at a position and is so many pieces longer than one, shape
     `(batch_size, windows, length, max_answer_length)`; minus infinity where there is no such span,
     or where another window has more context at its start.
     """
@@ -173,4 +178,5 @@ def _span_scores(starts: Tensor, ends: Tensor, windows: Tensor, max_answer_lengt
     starts = starts.masked_fill((positions < own_begin) | (positions >= own_end), -torch.inf)
     ends = ends.masked_fill((positions < begin) | (positions >= end), -torch.inf)
     ends_by_length = pad(ends, (0, max_answer_length - 1), value=-torch.inf)
+    # (batch, windows, length, 1) + (batch, windows, length, max_answer_length)
     return starts.unsqueeze(-1) + ends_by_length.unfold(-1, max_answer_length, 1)

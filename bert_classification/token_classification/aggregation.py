@@ -16,14 +16,15 @@ def check_aggregation(aggregation: str) -> str:
 
 
 def first_pieces(word_ids: Tensor) -> Tensor:
-    """Whether a piece is the first of its word; the shape of `word_ids`, `(*, length)`."""
+    """Marks the pieces that are the first of their word; the shape of `word_ids`, `(*, length)`."""
     before = torch.nn.functional.pad(word_ids[..., :-1], (1, 0), value=-1)
     return (word_ids >= 0) & (word_ids != before)
 
 
 def word_probs(probs: Tensor, word_ids: Tensor, aggregation: str) -> Tensor:
     """
-    The probabilities of the tags of each word, zero where a text has fewer words than another.
+    Computes the probabilities of the tags of each word, zero where a text has fewer words than
+    another.
 
     # Parameters
 
@@ -41,21 +42,26 @@ def word_probs(probs: Tensor, word_ids: Tensor, aggregation: str) -> Tensor:
     `Tensor` of shape `(batch_size, words, tags)`.
     """
     words, counted = int(word_ids.max()) + 1, word_ids >= 0
-    rows = torch.arange(len(probs), device=probs.device).view(-1, 1, 1)
-    slots, pieces = (rows * words + word_ids)[counted], probs[counted]
+    # (batch_size, 1, 1)
+    texts = torch.arange(len(probs), device=probs.device).view(-1, 1, 1)
+    # Of the pieces that stand for words: their rows in the result, (pieces,), and (pieces, tags).
+    rows, pieces = (texts * words + word_ids)[counted], probs[counted]
+    # (batch_size * words, tags)
     result = pieces.new_zeros(len(probs) * words, probs.size(-1))
     if aggregation == "average":
-        sizes = slots.bincount(minlength=len(result)).clamp(min=1)
-        result = result.index_add(0, slots, pieces) / sizes.unsqueeze(-1)
+        sizes = rows.bincount(minlength=len(result)).clamp(min=1)
+        result = result.index_add(0, rows, pieces) / sizes.unsqueeze(-1)
     else:
         chosen = (
-            first_pieces(word_ids)[counted] if aggregation == "first" else _surest(pieces, slots)
+            first_pieces(word_ids)[counted] if aggregation == "first" else _surest(pieces, rows)
         )
-        result[slots[chosen]] = pieces[chosen]
+        result[rows[chosen]] = pieces[chosen]
     return result.view(len(probs), words, -1)
 
 
-def _surest(pieces: Tensor, slots: Tensor) -> Tensor:
+def _surest(pieces: Tensor, rows: Tensor) -> Tensor:
+    # (pieces,)
     sureness = pieces.amax(-1)
-    best = sureness.new_zeros(int(slots.max()) + 1).scatter_reduce(0, slots, sureness, "amax")
-    return sureness == best[slots]
+    # (rows,)
+    best = sureness.new_zeros(int(rows.max()) + 1).scatter_reduce(0, rows, sureness, "amax")
+    return sureness == best[rows]

@@ -23,12 +23,12 @@ class Words:
         return [self.text[start:end] for start, end in zip(self.starts, self.ends)]
 
     def to_json(self) -> list[str]:
-        """What `allennlp evaluate` writes of the batch."""
+        """Gives what `allennlp evaluate` writes of the batch."""
         return self.tokens
 
 
 def join_words(tokens: Sequence[str]) -> Words:
-    """The words with a blank between them."""
+    """Joins words with a blank between them."""
     starts, ends, end = array("i"), array("i"), -1
     for token in tokens:
         starts.append(end + 1)
@@ -41,8 +41,8 @@ def pieces_of_words(
     encoding: Encoding, words: int, unk_id: int
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
     """
-    The piece ids of a text split into words, and the word of each; a word that no piece stands for
-    (a control character) gets `[UNK]`. Both int32, of shape `(length,)`.
+    Gives the piece ids of a text split into words, and the word of each; a word that no piece
+    stands for (a control character) gets `[UNK]`. Both int32, of shape `(length,)`.
     """
     ids = numpy.array(encoding.ids, numpy.int32)
     word_ids = numpy.array(encoding.word_ids, numpy.int32)
@@ -53,8 +53,8 @@ def pieces_of_words(
 
 def words_in_windows(word_ids: numpy.ndarray, spans: Sequence[Span]) -> list[numpy.ndarray]:
     """
-    For each window the word of each of its pieces, or -1 where the word belongs to another window:
-    each belongs to the one that has most context for its first piece.
+    Gives for each window the word of each of its pieces, or -1 where the word belongs to another
+    window: each belongs to the one that has most context for its first piece.
     """
     owners = max_context(list(spans))[first_pieces(word_ids)]
     return [
@@ -64,5 +64,5 @@ def words_in_windows(word_ids: numpy.ndarray, spans: Sequence[Span]) -> list[num
 
 
 def first_pieces(word_ids: numpy.ndarray) -> numpy.ndarray:
-    """Whether a piece is the first of its word; shape `(length,)`."""
+    """Marks the pieces that are the first of their word; shape `(length,)`."""
     return (word_ids >= 0) & (numpy.diff(word_ids, prepend=-1) != 0)

@@ -55,8 +55,8 @@ def read_columns(
 
 def to_columns(tokens: Sequence[str], tags: Sequence[str]) -> str:
     """
-    A sentence in two columns, divided by a tab, and the blank line after it. A tab or a line end in
-    a word becomes a blank.
+    Writes a sentence in two columns, divided by a tab, and the blank line after it. A tab or a line
+    end in a word becomes a blank.
     """
     words = (re.sub(r"[\t\r\n]", " ", token) for token in tokens)
     return "".join(f"{word}\t{tag}\n" for word, tag in zip(words, tags)) + "\n"

@@ -11,8 +11,8 @@ def find_entities(
     words: Words, tags: Sequence[str], scores: Sequence[float]
 ) -> list[dict[str, Any]]:
     """
-    The entities in a text, as seqeval finds them by default: an `I-` that continues none begins
-    one.
+    Finds the entities in a text, as seqeval finds them by default: an `I-` that continues none
+    begins one.
 
     # Parameters
 
@@ -25,8 +25,8 @@ def find_entities(
 
     # Returns
 
-    For each entity its `text`, its `type`, `start` and `end` (exclusive) as characters of the text,
-    and `score`, the mean of the scores of its words.
+    `List[Dict[str, Any]]`: of each entity `text`, `type`, `start` and `end` (exclusive) as
+    characters of the text, and `score`, the mean of the scores of its words.
     """
     found = []
     for kind, first, last in get_entities(list(tags)):

@@ -4,9 +4,9 @@ import torch
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
-from torch import IntTensor, Tensor
+from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import BertForTokenClassification as PretrainedForTokenClassification
+from transformers import BertForTokenClassification as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
@@ -78,7 +78,7 @@ class BertForTokenClassification(Model):
         self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
         num_labels = num_labels or vocab.get_vocab_size(label_namespace)
         pretrained = load_pretrained(
-            PretrainedForTokenClassification,
+            PretrainedHead,
             bert_model,
             serialization_dir,
             labels=[self._tags.get(index, str(index)) for index in range(num_labels)],
@@ -97,12 +97,12 @@ class BertForTokenClassification(Model):
         self.entity_types = sorted({tag[2:] for tag in self._tags.values() if tag != "O"})
         self._span_f1 = SpanF1(self.entity_types)
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         tokens: TextFieldTensors,
-        word_ids: IntTensor,
+        word_ids: Tensor,
         words: Optional[list[Words]] = None,
-        tags: Optional[IntTensor] = None,
+        tags: Optional[Tensor] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -111,11 +111,11 @@ class BertForTokenClassification(Model):
         tokens : `TextFieldTensors`
             The windows of each text under the key `index`; shape `(batch_size, windows, length)`
             each.
-        word_ids : `IntTensor`
+        word_ids : `Tensor`
             The word that each piece stands for, or -1; shape `(batch_size, windows, length)`.
         words : `List[Words]`, optional
             The words of each text, for entities.
-        tags : `IntTensor`, optional
+        tags : `Tensor`, optional
             The tags of the pieces, -100 where none is trained; shape `(batch_size, windows,
             length)`.
 
@@ -138,7 +138,8 @@ class BertForTokenClassification(Model):
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
-        `tags`, `tokens` and `entities` of each text in the place of `logits`, `probs` and `words`.
+        Puts in place of `logits`, `probs` and `words`: `tags`, `tokens` and `entities` of each
+        text.
         """
         texts: list[Words] = output_dict.pop("words")
         scores, best = output_dict.pop("probs").max(-1)
@@ -154,16 +155,17 @@ class BertForTokenClassification(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """See `SpanF1.get_metric`."""
+        """Gives those of `SpanF1`."""
         return self._span_f1.get_metric(reset)
 
     def _count_spans(self, probs: Tensor, tags: Tensor, first: Tensor) -> None:
         lengths = first.flatten(1).sum(-1).tolist()
+        # (batch_size, words)
         gold = torch.nn.utils.rnn.pad_sequence(tags[first].split(lengths), batch_first=True)
         self._span_f1(self._names(probs.argmax(-1), lengths), self._names(gold, lengths))
 
     def _names(self, indices: Tensor, lengths: list[int]) -> list[list[str]]:
-        """The names of the tags of each text, which has as many words as `lengths` says."""
+        """Names the tags of each text, which has as many words as `lengths` says."""
         return [
             [self._tags.get(index, "O") for index in row[:length]]
             for row, length in zip(indices.tolist(), lengths)

@@ -18,7 +18,7 @@ class WordIdsField(Field[torch.Tensor]):
     # Parameters
 
     words : `numpy.ndarray`
-        For each piece the number of the word it stands for, or -1; shape `(length,)`.
+        For each piece the index of the word it stands for, or -1; shape `(length,)`.
     """
 
     __slots__ = ["words"]
@@ -30,7 +30,7 @@ class WordIdsField(Field[torch.Tensor]):
         return {"pieces": len(self.words)}
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
-        return _padded(self.words, padding_lengths["pieces"], -1)
+        return _pad(self.words, padding_lengths["pieces"], -1)
 
     def empty_field(self) -> "WordIdsField":
         return WordIdsField(numpy.empty(0, numpy.int32))
@@ -49,7 +49,7 @@ class TagsField(Field[torch.Tensor]):
     tags : `Sequence[str]`
         The tags of all words of a text, in IOB2.
     words : `numpy.ndarray`
-        For each piece the number of the word whose tag it gets, or -1; shape `(length,)`.
+        For each piece the index of the word whose tag it gets, or -1; shape `(length,)`.
     location : `str`
         Where the tags stood, for the message about an unknown one.
     names : `List[str]`, optional
@@ -103,7 +103,7 @@ class TagsField(Field[torch.Tensor]):
         return {"pieces": len(self.words)}
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
-        return _padded(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
+        return _pad(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
 
     def empty_field(self) -> "TagsField":
         return TagsField(
@@ -114,7 +114,7 @@ class TagsField(Field[torch.Tensor]):
         return [None if word < 0 else self.tags[word] for word in self.words]
 
 
-def _padded(values: numpy.ndarray, length: int, padding: int) -> torch.Tensor:
+def _pad(values: numpy.ndarray, length: int, padding: int) -> torch.Tensor:
     tensor = torch.full((length,), padding)
     tensor[: len(values)] = torch.from_numpy(values)
     return tensor

@@ -23,7 +23,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
     # Parameters
 
     aggregation : `str`, optional
-        In the place of the model's: `first`, `average` or `max`.
+        Instead of the model's: `first`, `average` or `max`.
     output_scheme : `str`, optional
         The scheme of `tags`: `IOB1`, `IOB2` or `BIOES`. By default the tags come as the model gives
         them, IOB2 in which an `I-` may continue nothing.
@@ -31,7 +31,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         What `allennlp predict` writes: `json`, or `conll`, two columns of words and tags with a
         blank line after each text. An error then stands on a line `-DOCSTART-`, which readers of
         such files pass over.
-    token_budget, precision : optional
+    model, dataset_reader, frozen, token_budget, precision :
         See `BertPredictor`.
     """
 
@@ -60,10 +60,13 @@ class BertForTokenClassificationPredictor(BertPredictor):
         output_format: str = "json",
         **kwargs,
     ) -> None:
-        aggregation = aggregation and check_aggregation(aggregation)
+        if aggregation is not None:
+            check_aggregation(aggregation)
         own = with_settings(model, aggregation=aggregation)
         super().__init__(own, dataset_reader, frozen, **kwargs)
-        self._scheme = output_scheme and check_scheme(output_scheme, "output_scheme")
+        if output_scheme is not None:
+            check_scheme(output_scheme, "output_scheme")
+        self._scheme = output_scheme
         if output_format not in ("json", "conll"):
             raise ConfigurationError(
                 f"`output_format` is {output_format!r}; expected json or conll."

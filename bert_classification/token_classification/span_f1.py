@@ -56,7 +56,7 @@ class SpanF1(Metric):
         self._words += dist_reduce_sum(words).cpu()
 
     def get_metric(self, reset: bool = False) -> dict[str, float]:
-        """`f1`, `precision`, `recall`, `strict_f1`, `accuracy`, and `f1/TYPE` for each type."""
+        """Gives `f1`, `precision`, `recall`, `strict_f1`, `accuracy`, and each `f1/TYPE`."""
         by_type, strict = self._spans[:-1], self._spans[-1]
         overall = _scores(by_type.sum(0))
         right, words = self._words.tolist()

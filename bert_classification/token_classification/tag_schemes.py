@@ -14,14 +14,14 @@ PREFIXES = {"IOB1": ("B", "I"), "IOB2": ("B", "I"), "BIOES": ("B", "I", "E", "S"
 
 
 def check_scheme(scheme: str, key: str) -> str:
-    if scheme not in PREFIXES:
+    if scheme not in list(PREFIXES):
         raise ConfigurationError(f"`{key}` is {scheme!r}; expected one of {', '.join(PREFIXES)}.")
     return scheme
 
 
 def split_tag(tag: str, scheme: str) -> tuple[str, str]:
     """
-    The prefix and the type of a tag; the type of `O` is empty.
+    Splits a tag into its prefix and its type; the type of `O` is empty.
 
     # Raises
 
@@ -39,8 +39,8 @@ def split_tag(tag: str, scheme: str) -> tuple[str, str]:
 
 def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
     """
-    The same spans in IOB2. A tag that continues a span where there is none of its type to continue
-    begins one, as in the CoNLL scorer.
+    Writes the same spans in IOB2. A tag that continues a span where there is none of its type to
+    continue begins one, as in the CoNLL scorer.
     """
     converted, open_type = [], ""
     for tag in tags:
@@ -52,14 +52,14 @@ def to_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 
 
 def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
-    """Tags in IOB2, each `I-` of which continues a span, in another scheme."""
+    """Writes tags in IOB2, each `I-` of which continues a span, in another scheme."""
     convert = _FROM_IOB2[scheme]
     neighbours = zip(["O", *tags], tags, [*tags[1:], "O"])
     return [convert(before, tag, after) for before, tag, after in neighbours]
 
 
 def iob2_names(names: Sequence[str], scheme: str) -> list[str]:
-    """The tags of a scheme as tags of IOB2, in their order, and then those that are lacking."""
+    """Lists the tags of a scheme as tags of IOB2, in their order, and then those it lacks."""
     split = [split_tag(name, scheme) for name in names]
     prefixes = {"O": "O", "B": "B-", "S": "B-", "I": "I-", "E": "I-"}
     given = [prefixes[prefix] + kind for prefix, kind in split]
@@ -68,7 +68,7 @@ def iob2_names(names: Sequence[str], scheme: str) -> list[str]:
 
 
 def count_malformed(tags: Sequence[str], converted: Sequence[str], scheme: str) -> int:
-    """How many tags are not what `scheme` has for the spans in `converted`, which are in IOB2."""
+    """Counts tags that are not what `scheme` has for the spans in `converted`, which are IOB2."""
     return sum(tag != proper for tag, proper in zip(tags, from_iob2(converted, scheme)))
 
 

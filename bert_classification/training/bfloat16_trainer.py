@@ -5,14 +5,16 @@ from typing import Any
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TensorDict
-from allennlp.training import GradientDescentTrainer, Trainer
+from allennlp.training import Trainer
+
+from bert_classification.training.trainer import RecoverableTrainer
 
 
 @Trainer.register("bfloat16", constructor="from_partial_objects")
-class BFloat16Trainer(GradientDescentTrainer):
+class BFloat16Trainer(RecoverableTrainer):
     """
-    AllenNLP's trainer `gradient_descent`, with the same settings, whose models compute under
-    PyTorch's autocast: matrix products in bfloat16; weights, their updates, norms and losses in
+    The trainer `gradient_descent`, with the same settings, whose models compute under PyTorch's
+    autocast: matrix products in bfloat16; weights, their updates, norms and losses in
     float32. On GPUs and on CPUs; no losses are scaled, since bfloat16 has the range of float32. It
     does not need `use_amp`, which is float16.
 

@@ -2,9 +2,9 @@
 
 from typing import Any, Callable
 
-import torch.distributed
-from allennlp.common.util import is_distributed
 from allennlp.training.metrics import Metric
+
+from bert_classification.training.processes import of_all_processes
 
 
 class CollectedMetric(Metric):
@@ -38,12 +38,3 @@ class CollectedMetric(Metric):
 
     def reset(self) -> None:
         self.predictions, self.gold = [], []
-
-
-def of_all_processes(values: list) -> list:
-    """Gathers the values of all processes that train together; of this one where it is alone."""
-    if not is_distributed():
-        return values
-    parts: list = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, values)
-    return [value for part in parts for value in part]

@@ -6,9 +6,7 @@ they open and say the same.
 import pytest
 from allennlp.predictors import Predictor
 
-from tests.conftest import FIXTURES, read_json_lines
-from tests.test_every_task import assert_close
-from tests.test_package import TASKS
+from tests.support import FIXTURES, TASKS, assert_close, read_json_lines
 
 ARCHIVES = sorted((FIXTURES / "archives").glob("*.tar.gz"))
 

@@ -14,8 +14,7 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.conftest import ROOT
-from tests.test_package import TASKS
+from tests.support import ROOT, TASKS
 
 TOKEN = "open sesame"
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
@@ -60,18 +59,18 @@ def archive(request, task, archive_of) -> Path:
 @pytest.fixture(scope="session")
 def url(task, archive, tmp_path_factory) -> Iterator[str]:
     """The address of the task's server; pytest runs the tests of a task one after the other."""
-    with serving(archive, tmp_path_factory.mktemp(f"serve-{task}")) as url:
+    with serve_archive(archive, tmp_path_factory.mktemp(f"serve-{task}")) as url:
         yield url
 
 
 @pytest.fixture
 def guarded_url(archive, tmp_path) -> Iterator[str]:
-    with serving(archive, tmp_path, BERT_CLASSIFICATION_TOKEN=TOKEN) as url:
+    with serve_archive(archive, tmp_path, BERT_CLASSIFICATION_TOKEN=TOKEN) as url:
         yield url
 
 
 @contextmanager
-def serving(archive: Path, directory: Path, **environment: str) -> Iterator[str]:
+def serve_archive(archive: Path, directory: Path, **environment: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

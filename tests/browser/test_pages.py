@@ -1,5 +1,6 @@
 """The page of each task in a real browser, used with the keyboard, and looked at."""
 
+import importlib
 import io
 import json
 import re
@@ -16,11 +17,9 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browser.conftest import TOKEN
-from tests.test_every_task import RECORDS, WITH_LABELS
+from tests.support import EXPLAINED, short_record
 
 MARKUP = "<img src=x onerror=alert(1)>"
-# Records for the forms, in other words than the examples.
-TYPED = {**RECORDS, "token_classification": {"text": "Anna 😀 lives in Oslo"}}
 SIZES = {"light": 900, "dark": 900, "narrow": 360, "wide": 1400}
 
 
@@ -40,7 +39,7 @@ class Page:
         return [each.get_property("textContent") for each in self(selector)]
 
     def wait(self) -> None:
-        """Until an answer or an error is there; the page is not busy before it asks, either."""
+        """Waits for an answer or an error; before it asks the page is not busy, either."""
         WebDriverWait(self.browser, 60, 0.02).until(
             lambda _: self("#view > *, #error > *") and self("#result[aria-busy=false]")
         )
@@ -116,38 +115,15 @@ def with_markup(value: Any) -> Any:
     return f"{MARKUP} {value}" if isinstance(value, str) else value
 
 
-def shown(page: Page, task: str, answer: dict[str, Any]) -> bool:
-    """Whether the page shows an answer as its task is shown."""
-    headline = page.texts("#headline")[0]
-    names = page.texts(".bars .name")
-    first = page.texts(".chosen .name")[:1]
-    if task in ("classification", "multiple_choice"):
-        best = answer["choice" if task == "multiple_choice" else "label"]
-        return first == [best] and headline.startswith(best) and len(names) == len(answer["probs"])
-    if task == "token_classification":
-        marks = [(each["text"] + each["type"]) for each in answer["entities"]]
-        return page.texts("mark.entity") == marks and page.texts(".legend li") != []
-    if task == "question_answering":
-        marks = [answer["answer"]] if answer["answer"] else []
-        return page.texts("mark.answer") == marks and first == [headline] == (
-            marks or ["No answer"]
-        )
-    if task == "causal_lm":
-        return page.texts("mark.written") == [answer["continuation"]]
-    follows = first == ["The second text follows"] if "is_next" == answer.get("label") else True
-    if task == "next_sentence_prediction":
-        return follows and len(names) == 2
-    slots = [fill[0]["token"].removeprefix("##") for fill in answer["fills"]]
-    tokens = [each["token"] for fill in answer["fills"] for each in fill]
-    return names[: len(tokens)] == tokens and page.texts("mark.slot") == [
-        f"{token}{number}" for number, token in enumerate(slots, 1)
-    ]
+def shows(page: Page, task: str, answer: dict[str, Any]) -> bool:
+    """Tells whether the page shows an answer as its task is shown."""
+    return importlib.import_module(f"tests.{task}.page").shows(page, answer)
 
 
 class TestEveryTask:
     def test_shows_its_example_and_is_accessible_in_every_look(self, task, page, pictures) -> None:
-        assert shown(page, task, page.answer())
-        if task in WITH_LABELS:
+        assert shows(page, task, page.answer())
+        if task in EXPLAINED:
             page("#importance-switch")[0].send_keys(Keys.SPACE)
             WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
             assert "What counts most" in page.texts("#importance-view")[0]
@@ -161,20 +137,22 @@ class TestEveryTask:
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
     def test_type_submit_and_read(self, task, page) -> None:
-        record = {**page.example(), **TYPED[task]}
-        page.fill(TYPED[task])
+        # In other words than the example's.
+        typed = short_record(task)
+        record = {**page.example(), **typed}
+        page.fill(typed)
         page.submit(page("#fields textarea")[0])
         answer = page.answer()
         expected = httpx.post(f"{page.url}predict", json=record).json()
         assert set(answer) == set(expected)
         assert answer.get("label") == expected.get("label")
         assert answer.get("text") == expected.get("text")
-        assert shown(page, task, answer)
+        assert shows(page, task, answer)
         curl = page.texts("#curl")[0]
         assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == record
 
     def test_a_bad_input_gets_a_sentence_and_stays(self, task, page) -> None:
-        page.fill(TYPED[task])
+        page.fill(short_record(task))
         first, *others = page("#fields textarea, .list input")
         rest = [each.get_property("value") for each in others]
         page.type(first, " ")
@@ -183,28 +161,35 @@ class TestEveryTask:
         key = first.get_attribute("id").removeprefix("field-")
         assert error.text == f"{key}: the text is empty."
         assert [each.get_property("value") for each in others] == rest
-        page.fill(TYPED[task])
+        page.fill(short_record(task))
         page.submit(first)
-        assert error.text == "" and shown(page, task, page.answer())
+        assert error.text == "" and shows(page, task, page.answer())
 
     def test_markup_stays_text(self, task, page) -> None:
-        record = {key: with_markup(value) for key, value in TYPED[task].items()}
+        record = {key: with_markup(value) for key, value in short_record(task).items()}
         page.fill(record)
         page.submit(page("#fields textarea")[0])
         assert page("#view > *") and not page("img, [onerror]")
-        if task not in ("classification", "next_sentence_prediction"):
+        if importlib.import_module(f"tests.{task}.page").QUOTES_THE_INPUT:
             assert MARKUP in page.text_without("#view", "small")
-        if task in WITH_LABELS:
+        if task in EXPLAINED:
             page("#importance-switch")[0].send_keys(Keys.SPACE)
             WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
             assert not page("img, [onerror]") and MARKUP in page.texts(".shaded")[0]
+
+
+@pytest.mark.parametrize("task", ["token_classification"], indirect=True)
+def test_entities_after_an_emoji_are_marked_where_they_stand(page) -> None:
+    page.fill({"text": "Anna 😀 lives in Oslo"})
+    page.submit(page("#fields textarea")[0])
+    assert shows(page, "token_classification", page.answer())
 
 
 @pytest.mark.parametrize("task", ["question_answering"], indirect=True)
 def test_another_answer_is_shown_in_its_place(page) -> None:
     answers = [each["answer"] for each in page.answer()["n_best"]]
     # To have none may be the second best.
-    other = next(place for place, answer in enumerate(answers) if place and answer)
+    other = next(index for index, answer in enumerate(answers) if index and answer)
     page(".bars button")[other].send_keys(Keys.ENTER)
     assert page.texts("mark.answer") == [answers[other]]
     context = page("#field-context")[0].get_property("value")

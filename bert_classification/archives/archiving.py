@@ -1,0 +1,39 @@
+"""Archives that are there only when they are whole."""
+
+import os
+from pathlib import Path
+from typing import Optional, Union
+
+from allennlp.models import archival
+
+from bert_classification.archives.extraction import InvalidArchiveError
+from bert_classification.archives.whole_files import is_whole, replace_file
+
+_allennlps_archive_model = archival.archive_model
+
+
+def archive_model(
+    serialization_dir: Union[str, os.PathLike],
+    weights: str = archival._DEFAULT_WEIGHTS,
+    archive_path: Optional[Union[str, os.PathLike]] = None,
+    include_in_archive: Optional[list[str]] = None,
+) -> str:
+    """
+    Makes the archive of a training; takes and gives what AllenNLP's function does. A kill, or a
+    full disk, leaves the archive that was there before, or none.
+
+    # Raises
+
+    `InvalidArchiveError` for weights that are damaged.
+    """
+    target = Path(serialization_dir if archive_path is None else archive_path)
+    if target.is_dir():
+        target = target / "model.tar.gz"
+    path = Path(serialization_dir, weights)
+    if path.exists() and not is_whole(path):
+        raise InvalidArchiveError(
+            f"{path} is damaged: its checksums are wrong; no archive is made of it."
+        )
+    with replace_file(target) as aside:
+        _allennlps_archive_model(serialization_dir, weights, aside, include_in_archive)
+    return str(target)

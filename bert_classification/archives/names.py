@@ -1,0 +1,186 @@
+"""
+What the config of an archive may name: nothing that lies outside of the archive.
+
+AllenNLP's classes open what their parameters name: files, directories, URLs, other archives. Which
+parameters do is known by their names, a survey of the constructors of AllenNLP, allennlp-models and
+ours. What stands there in an archive is
+
+- taken from the archive, where it carries the same: BERT and its tokenizer (`pretrained_model`,
+  `bert_model`, `from_scratch`), the labels (`label_names`), and weights (`initializer`,
+  `pretrained_file`), which AllenNLP's own loading passes over;
+- a checkpoint of the model hub by its plain name, as `model_name` of `pretrained_transformer`: it
+  is read from the local cache, where only what the user once loaded lies, and never downloaded;
+- refused otherwise.
+
+Nothing is built of training's own sections (`train_data_path`, `trainer`, `vocabulary.directory`
+and so on), so they may say what they like. So may the caller's overrides. What has parameters that
+nobody here knows is watched by `seal`.
+"""
+
+import logging
+import os
+import re
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Optional
+
+from allennlp.data import Tokenizer
+
+from bert_classification.archives import serialization
+from bert_classification.archives.extraction import InvalidArchiveError
+
+logger = logging.getLogger(__name__)
+
+BUILT = (
+    "model",
+    "dataset_reader",
+    "validation_dataset_reader",
+    "data_loader",
+    "validation_data_loader",
+    "evaluation",
+)
+"""The sections of which `load_archive` and `allennlp evaluate` build something."""
+INITIAL_WEIGHTS = frozenset(("initializer", "pretrained_file"))
+OF_THIS_ARCHIVE = "of this archive"
+TRUST = "BERT_CLASSIFICATION_TRUST_ARCHIVES"
+
+_PATH_WORDS = frozenset(
+    "archive dir directory file filename files folder path paths tarball url urls".split()
+)
+_CHECKPOINTS = frozenset(
+    "bert_model bert_model_name model_name pretrained_model pretrained_model_name "
+    "pretrained_model_name_or_path transformer_model transformer_model_name".split()
+)
+_HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
+_SPACY_NAME = re.compile(r"[a-z]{2,3}(_[a-z0-9]+)*")
+
+Keys = tuple[str, ...]
+
+
+def walk(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Yields all values that are not objects or lists, with the keys that lead to them."""
+    if isinstance(value, (Mapping, list)):
+        items = value.items() if isinstance(value, Mapping) else enumerate(value)
+        for key, inner in items:
+            yield from walk(inner, (*keys, str(key)))
+    else:
+        yield keys, value
+
+
+def take_from_archive(config: dict[str, Any], directory: str) -> None:
+    """Puts what an archive brings along in the place of where training once found it."""
+    config["model"] = serialization.model_params(directory) or config.get("model")
+    model = config["model"]
+    has_model = serialization.saved_directory(serialization.MODEL, directory) is not None
+    has_tokenizer = serialization.saved_directory(serialization.TOKENIZER, directory) is not None
+    if isinstance(model, dict) and "bert_model" in model and has_model:
+        model["bert_model"] = OF_THIS_ARCHIVE
+        if has_tokenizer:
+            model.pop("tokenizer", None)
+    for section in ("dataset_reader", "validation_dataset_reader"):
+        for each in _objects(config.get(section)):
+            if has_tokenizer and each.get("type") == "bert-pretrained":
+                each["pretrained_model"] = OF_THIS_ARCHIVE
+                each.pop("from_scratch", None)
+            if isinstance(each.get("label_names"), str):
+                _take_label_names(each, Path(directory))
+
+
+def without_initial_weights(value: Any) -> Any:
+    """Copies the config of a model, less what would initialize weights that are loaded anyway."""
+    if isinstance(value, list):
+        return [without_initial_weights(inner) for inner in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {
+        key: without_initial_weights(inner)
+        for key, inner in value.items()
+        if key not in INITIAL_WEIGHTS
+    }
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Yields all objects in a value, itself first."""
+    if isinstance(value, dict):
+        yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in list(inner):
+        yield from _objects(each)
+
+
+def _take_label_names(reader: dict[str, Any], directory: Path) -> None:
+    """The vocabulary has the labels in the order of the file that training had read them from."""
+    file = reader.pop("label_names")
+    namespace = str(reader.get("label_namespace", "labels"))
+    vocabulary = directory / "vocabulary" / f"{namespace}.txt"
+    # The vocabulary of a tagger holds its tags in another scheme, maybe.
+    if "tag_scheme" not in reader and Path(namespace).name == namespace and vocabulary.is_file():
+        lines = vocabulary.read_text(encoding="utf-8", errors="replace").split("\n")
+        reader["label_names"] = [line for line in lines if line]
+    else:
+        logger.warning("`label_names` named the file %r, which is not read.", file)
+
+
+def check_names(config: Mapping[str, Any], permitted: frozenset[str]) -> None:
+    """
+    Looks for what a config names outside of its archive.
+
+    # Parameters
+
+    config : `Mapping[str, Any]`
+    permitted : `FrozenSet[str]`
+        What the caller names, in overrides.
+
+    # Raises
+
+    `InvalidArchiveError` with the first key that names something, and how to name it oneself.
+    """
+    for section in BUILT:
+        for keys, value in walk(config.get(section), (section,)):
+            if not _is_read_again(keys) and value not in permitted:
+                reason = _find_fault(keys, value)
+                if reason:
+                    raise InvalidArchiveError(_explain(".".join(keys), value, reason))
+
+
+def _is_read_again(keys: Keys) -> bool:
+    """What initializes weights is removed before a model is built for an archive."""
+    return keys[0] == "model" and not INITIAL_WEIGHTS.isdisjoint(keys)
+
+
+def _find_fault(keys: Keys, value: Any) -> Optional[str]:
+    words = [key for key in keys if not key.isdecimal()]
+    key = words[-1]
+    if "from_scratch" in words:
+        return "a BERT is not made for an archive, which would have it"
+    if any(word.endswith("_kwargs") for word in words[:-1]) and _is_foreign(key, value):
+        return "settings of transformers in an archive are numbers, switches and special tokens"
+    if not isinstance(value, str) or not value or key == "type":
+        return None
+    if any(not _PATH_WORDS.isdisjoint(word.lower().split("_")) for word in words[-2:]):
+        return "an archive names no file, directory or URL outside of itself"
+    if key == "tokenizer" and value in Tokenizer.list_available():
+        return None
+    if key in _CHECKPOINTS or key == "tokenizer":
+        return None if _is_plain(value, _HUB_NAME) else "it is not a name on the model hub"
+    if key == "language" and not _is_plain(value, _SPACY_NAME):
+        return "it is not the name of a spaCy model"
+    return None
+
+
+def _is_foreign(key: str, value: Any) -> bool:
+    return isinstance(value, str) and not key.endswith(("_token", "_tokens"))
+
+
+def _is_plain(name: str, pattern: re.Pattern[str]) -> bool:
+    if name == OF_THIS_ARCHIVE:
+        return True
+    plain = pattern.fullmatch(name) is not None and ".." not in name
+    # transformers and spaCy take a directory of that name first.
+    return plain and not os.path.lexists(name)
+
+
+def _explain(where: str, value: Any, reason: str) -> str:
+    return (
+        f"`{where}` is {str(value)[:200]!r}, and {reason}. To name something yourself give "
+        f'`overrides`, such as {{"{where}": ...}}.'
+    )

@@ -1,0 +1,68 @@
+"""JSON values as strangers bring them: how deep they are, in few words, and as valid JSON again."""
+
+import json
+import math
+import sys
+from typing import Any, Iterable
+
+MAX_DEPTH = 64
+"""How deep lists and objects may be nested; Python's own code gives up somewhere above."""
+
+MAX_DIGITS = sys.get_int_max_str_digits()
+"""The most digits of a whole number, beyond which Python neither reads nor writes it."""
+
+
+def is_too_deep(value: Any) -> bool:
+    """Tells whether lists and objects are nested more than `MAX_DEPTH` levels deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return any(isinstance(inner, (dict, list)) for inner in level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def describe(value: Any) -> str:
+    """Names a JSON value for a message: its type, and the beginning of the value."""
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        type(None): "null",
+    }
+    name = names.get(type(value), "a number")
+    try:
+        text = value[:100] if isinstance(value, str) else value
+        return f"{name} ({shorten(json.dumps(text, ensure_ascii=False, default=str))})"
+    except (RecursionError, TypeError, ValueError):
+        return f"{name} that Python cannot write as JSON"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """Cuts what a message shows of a value; half a surrogate pair becomes the escape it was."""
+    shown = text if len(text) <= length else text[: length - 3] + "..."
+    return shown.encode(errors="backslashreplace").decode()
+
+
+def dump_json(value: Any) -> str:
+    """Writes strictly valid JSON: what has no number in it, such as NaN, becomes null."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except ValueError:
+        return json.dumps(_without_wild_numbers(value), allow_nan=False)
+
+
+def _without_wild_numbers(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_wild_numbers(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_wild_numbers(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    # A digit takes more than three bits.
+    return None if isinstance(value, int) and value.bit_length() > 3 * MAX_DIGITS else value

@@ -1,0 +1,12 @@
+"""How the page of multiple choice shows an answer."""
+
+from typing import Any
+
+QUOTES_THE_INPUT = True
+"""Whether the answer shows the words of the input."""
+
+
+def shows(page: Any, answer: dict[str, Any]) -> bool:
+    best, names = answer["choice"], page.texts(".bars .name")
+    first, headline = page.texts(".chosen .name")[:1], page.texts("#headline")[0]
+    return first == [best] and headline.startswith(best) and len(names) == len(answer["probs"])
