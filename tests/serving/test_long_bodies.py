@@ -16,7 +16,7 @@ from bert_classification.serving.body import LARGE_BODIES, SMALL_BODY, LimitedBo
 from bert_classification.serving.predictions import PIECE_SIZE, text_size
 from bert_classification.serving.saliency import MAX_PIECES
 from bert_classification.serving.settings import Settings
-from tests.serving.test_connections import HEAD, ask, connect, error_in, read_all, serving
+from tests.serving.loopback import HEAD, ask, connect, error_in, read_all, serving
 
 LARGE = json.dumps({"text": "so good ", "note": "x" * 2 * SMALL_BODY}).encode()
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from bert_classification.serving.app import make_app
 from bert_classification.serving.guard import encode_token, fault
 from bert_classification.serving.settings import Settings
-from tests.serving.test_connections import BODY, HEAD, RECORD, connect, serving
+from tests.serving.loopback import BODY, HEAD, RECORD, connect, serving
 
 
 @pytest.mark.parametrize(
