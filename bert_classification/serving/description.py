@@ -49,8 +49,8 @@ CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict, JsonDict]:
     """
-    Makes what OpenAPI says of `/predict` and `/predict_batch`, by the predictor's example and the answer
-    to it; without them, any object.
+    Makes what OpenAPI says of `/predict` and `/predict_batch`, by the predictor's example and the
+    answer to it; without them, any object.
     """
     example = getattr(predictor, "example", None)
     record = record_schema(predictor)

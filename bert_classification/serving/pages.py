@@ -77,7 +77,7 @@ def add_pages(
 
     @app.get("/about")
     async def get_about() -> StrictJSONResponse:
-        """Tells what is served: the task, an example, its labels, and what the server can do with it."""
+        """Tells what is served: the task, an example, its labels, and what else there is."""
         return StrictJSONResponse(about)
 
     if about["saliency"]:
@@ -155,9 +155,9 @@ def add_stream(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
     )
     async def stream(request: Request) -> StreamingResponse:
         """
-        Gives a continuation as it is written: JSON lines `{"continuation": ...}`, each with the text so
-        far, and a last one with the output of `/predict`, or with `{"error": ...}`. A client that
-        goes away stops it.
+        Gives a continuation as it is written: JSON lines `{"continuation": ...}`, each with the
+        text so far, and a last one with the output of `/predict`, or with `{"error": ...}`. A
+        client that goes away stops it.
         """
         with refuse_records():
             outputs = predictor.stream_json(await predictions.read_record(request))

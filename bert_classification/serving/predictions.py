@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Awaitable, Callable, Optional, TypeVar, Union, cast
 
 from allennlp.common.util import JsonDict
-from allennlp.data import Instance
 from allennlp.predictors import Predictor
 from fastapi import Request
 from starlette.exceptions import HTTPException
 
 from bert_classification.data.outcomes import replace_successes, successes
 from bert_classification.data.records import RecordError
-from bert_classification.data.text_field import num_word_pieces
 from bert_classification.predictor import BertPredictor
 from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import SMALL_BODY, client_gone, parse_body
@@ -120,9 +118,8 @@ class Predictions:
         if not isinstance(self._predictor, BertPredictor):
             return records, None
         checked = [self._record_or_error(record) for record in records]
-        results = self._predictor.instances_or_errors(successes(checked))
-        limited = [self._limit_pieces(result) for result in results]
-        outcomes = replace_successes(checked, limited)
+        results = self._predictor.instances_or_errors(successes(checked), self._max_pieces)
+        outcomes = replace_successes(checked, results)
         return records, [without_trace(outcome) for outcome in outcomes]
 
     def _record_or_error(self, record: Any) -> Union[JsonDict, RecordError]:
@@ -142,15 +139,6 @@ class Predictions:
                 f"the record's texts have {size} characters, too many for the {max_pieces} word "
                 f"pieces that it may have (at most {PIECE_SIZE} characters for each); shorten it."
             )
-
-    def _limit_pieces(self, result: Union[Instance, RecordError]) -> Union[Instance, RecordError]:
-        limit = self._max_pieces
-        if isinstance(result, Instance) and (pieces := num_word_pieces(result)) > limit:
-            return RecordError(
-                f"the record has {pieces} word pieces in all, more than the {limit} of "
-                "`--max-record-tokens`; shorten it."
-            )
-        return result
 
     def _several_records(self, values: Any) -> list[Any]:
         if not isinstance(values, list):
@@ -180,10 +168,10 @@ def one_record(value: Any) -> list[Any]:
 
 def without_trace(outcome: T) -> T:
     """
-    Takes from an error what it came through: these frames hold the body and, in a circle, the
-    error, so that all of them would stay until garbage is collected.
+    Takes from a record's error what it came through: these frames hold the body and, in a circle,
+    the error, so that all of them would stay until garbage is collected. A fault needs it.
     """
-    if isinstance(outcome, Exception):
+    if isinstance(outcome, RecordError):
         outcome.__traceback__ = outcome.__cause__ = outcome.__context__ = None
     return outcome
 
