@@ -39,6 +39,8 @@ class BertPredictor(Predictor):
 
     # Parameters
 
+    model, dataset_reader, frozen :
+        As in every AllenNLP predictor.
     token_budget : `int`, optional (default = `2048`)
         How many word pieces, of all windows and choices, run through BERT at once; records of like
         lengths run together. A single record that has more runs alone.
@@ -85,8 +87,7 @@ class BertPredictor(Predictor):
         max_record_tokens: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
-        if token_budget < 1:
-            raise ConfigurationError(f"`token_budget` is {token_budget}; expected at least 1.")
+        check_count("token_budget", token_budget)
         if max_record_tokens is not None and max_record_tokens < 1:
             raise ConfigurationError(
                 f"`max_record_tokens` is {max_record_tokens}; expected at least 1."
@@ -227,6 +228,12 @@ class BertPredictor(Predictor):
 
     def get_interpretable_text_field_embedder(self) -> torch.nn.Module:
         return self._model.bert.embeddings.word_embeddings
+
+
+def check_count(name: str, value: Any) -> None:
+    """Raises `ConfigurationError` for a setting that is not a whole number of at least 1."""
+    if type(value) is not int or value < 1:
+        raise ConfigurationError(f"`{name}` is {value!r}; expected a whole number of at least 1.")
 
 
 def with_settings(model: Model, **settings: Any) -> Any:

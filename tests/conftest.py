@@ -19,15 +19,7 @@ from allennlp.predictors import Predictor  # noqa: E402
 
 import bert_classification  # noqa: E402, F401  registers everything
 from bert_classification.serving.app import make_app  # noqa: E402
-from tests.support import (  # noqa: E402, F401
-    BERT,
-    FIXTURES,
-    ROOT,
-    allennlp,
-    read_json_lines,
-    run_allennlp,
-    write_lines,
-)
+from tests.support import ROOT, allennlp  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

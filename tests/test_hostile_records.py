@@ -15,8 +15,8 @@ from allennlp.predictors import Predictor
 from bert_classification.commands.predict import _read_lines, predict_lines
 from bert_classification.data.records import RecordError
 from bert_classification.data.text_field import num_word_pieces
-from tests.conftest import FIXTURES, read_json_lines
 from tests.fuzz.mutations import HOSTILE_JSON, HOSTILE_LINES, as_table, mutated_bytes, mutated_lines
+from tests.support import FIXTURES, read_json_lines
 
 TASKS = (
     "causal_lm",

@@ -42,9 +42,9 @@ def reading_weights() -> Iterator[None]:
 
 def has_weights(serialization_dir: Optional[str]) -> bool:
     """
-    Tells whether a model that is built for a directory gets its weights afterwards: those of an archive
-    that is opened, or of a checkpoint from which a training goes on. `best.th` alone is none, since
-    `--recover` does not read it.
+    Tells whether a model that is built for a directory gets its weights afterwards: those of an
+    archive that is opened, or of a checkpoint from which a training goes on. `best.th` alone is
+    none, since `--recover` does not read it.
     """
     if serialization_dir is None:
         return False

@@ -42,15 +42,13 @@ class _DecodedFile(io.TextIOWrapper):
     """A text file whose errors of decoding and decompression name the file and the line."""
 
     def __init__(self, path: str, local: str, encoding: str) -> None:
-        marked = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
         try:
-            super().__init__(
-                open_bytes(path), encoding="utf-8-sig" if marked else encoding, newline=""
-            )
+            marked = codecs.lookup(encoding).name == "utf-8"
         except LookupError as error:
             raise ConfigurationError(
                 f"`encoding`: Python knows no encoding {encoding!r}."
             ) from error
+        super().__init__(open_bytes(path), encoding="utf-8-sig" if marked else encoding, newline="")
         self._path, self._local = path, local
 
     def __next__(self) -> str:  # type: ignore[override]

@@ -43,6 +43,8 @@ class PretrainedBertIndexer(TokenIndexer):
         positions.
     truncate_long_sequences : `bool`, optional (default = `True`)
         Cut a longer text, of a pair the longer one first; otherwise it is an error.
+    token_min_padding_length : `int`, optional (default = `0`)
+        As in every AllenNLP indexer.
     from_scratch : `BertFromScratch`, optional
         Makes a new BERT in the directory `pretrained_model`, where there is none yet.
     serialization_dir : `str`, optional

@@ -1,11 +1,12 @@
 from typing import Any, Optional, cast
 
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Instance
 from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
 
 from bert_classification.data.label_field import IGNORE_INDEX
-from bert_classification.predictor import BertPredictor, with_settings
+from bert_classification.predictor import BertPredictor, check_count, with_settings
 from bert_classification.question_answering.dataset_reader import BertForQuestionAnsweringReader
 from bert_classification.question_answering.model import BertForQuestionAnswering
 from bert_classification.question_answering.spans import answer_span, gold_positions
@@ -26,7 +27,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     n_best, max_answer_length, handle_impossible_answer, null_score_diff_threshold : optional
         In place of the model's; on the command line for example
         `--predictor-args '{"null_score_diff_threshold": -1.5}'`.
-    token_budget, precision : optional
+    model, dataset_reader, frozen, token_budget, precision :
         See `BertPredictor`.
     """
 
@@ -58,6 +59,13 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
             "handle_impossible_answer": handle_impossible_answer,
             "null_score_diff_threshold": null_score_diff_threshold,
         }
+        for name in ("n_best", "max_answer_length"):
+            if settings[name] is not None:
+                check_count(name, settings[name])
+        if not isinstance(null_score_diff_threshold, (int, float, type(None))):
+            raise ConfigurationError(
+                f"`null_score_diff_threshold` is {null_score_diff_threshold!r}; expected a number."
+            )
         super().__init__(with_settings(model, **settings), dataset_reader, frozen, **kwargs)
 
     def predictions_to_labeled_instances(

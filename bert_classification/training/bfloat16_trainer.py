@@ -14,9 +14,14 @@ from bert_classification.training.trainer import RecoverableTrainer
 class BFloat16Trainer(RecoverableTrainer):
     """
     The trainer `gradient_descent`, with the same settings, whose models compute under PyTorch's
-    autocast: matrix products in bfloat16; weights, their updates, norms and losses in
-    float32. On GPUs and on CPUs; no losses are scaled, since bfloat16 has the range of float32. It
-    does not need `use_amp`, which is float16.
+    autocast: matrix products in bfloat16; weights, their updates, norms and losses in float32. On
+    GPUs and on CPUs; no losses are scaled, since bfloat16 has the range of float32.
+
+    # Parameters
+
+    use_amp : `bool`, optional (default = `False`)
+        AllenNLP's switch for float16, which has to be off. All others are those of
+        `gradient_descent`.
 
     # Raises
 

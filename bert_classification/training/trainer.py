@@ -158,6 +158,7 @@ class RecoverableTrainer(GradientDescentTrainer):
     def _validate(self, epoch: int) -> MeanLoss:
         mean = MeanLoss()
         world_size = self._world_size if self._distributed else 1
+        assert self._validation_data_loader is not None
         shares = share_batches(self._validation_data_loader, _rank(), world_size)
         bar = Tqdm.tqdm(shares, disable=not self._primary)
         for number, (batch, counts) in enumerate(bar, 1):

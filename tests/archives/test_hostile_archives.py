@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.archives.hostile import HOSTILE
-from tests.conftest import ROOT
+from tests.support import ROOT
 
 SHARE = 3
 MEGABYTES = 1_000

@@ -18,7 +18,7 @@ from huggingface_hub import constants
 
 from bert_classification.archives.extraction import extract
 from bert_classification.archives.seal import sealed
-from tests.conftest import FIXTURES, allennlp, read_json_lines, write_lines
+from tests.support import FIXTURES, allennlp, read_json_lines, write_lines
 
 GOOD = FIXTURES / "archives" / "classification.tar.gz"
 RECORD = {"text": "The soup was cold."}

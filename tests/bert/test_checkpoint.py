@@ -13,7 +13,7 @@ from bert_classification.archives.extraction import extract
 from bert_classification.bert import checkpoint as checkpoint_module
 from bert_classification.bert.checkpoint import resolve_checkpoint
 from bert_classification.bert.pretrained import load_pretrained
-from tests.conftest import BERT, FIXTURES
+from tests.support import BERT, FIXTURES
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 

@@ -24,7 +24,7 @@ from bert_classification.archives.archived_bert import find_archived_bert
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.pretrained import load_pretrained
 from bert_classification.commands.export_hf import export
-from tests.conftest import BERT, FIXTURES, allennlp
+from tests.support import BERT, FIXTURES, allennlp
 
 ARCHIVE = str(FIXTURES / "archives" / "classification.tar.gz")
 CLS_ID = 2

@@ -7,7 +7,7 @@ from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode, encode_field
 from bert_classification.bert.pretrained import load_pretrained
-from tests.conftest import BERT
+from tests.support import BERT
 
 IDS = torch.arange(5, 13).view(2, 4)
 MASK = torch.ones(2, 4, dtype=torch.bool)

@@ -12,7 +12,7 @@ from transformers import BertModel
 from bert_classification.bert.encoder import encode
 from bert_classification.bert.precision import PrepackedLinear, set_precision
 from bert_classification.bert.pretrained import load_pretrained
-from tests.conftest import BERT
+from tests.support import BERT
 
 
 def load() -> BertModel:

@@ -12,7 +12,7 @@ from bert_classification.bert.encoder import Encoded, TextInput, encode, encode_
 from bert_classification.bert.packing import ATTENTION
 from bert_classification.bert.precision import set_precision
 from bert_classification.bert.pretrained import load_pretrained
-from tests.conftest import BERT
+from tests.support import BERT
 
 ROUNDS = 40
 WANTED = TextInput(output_hidden_states=True, output_attentions=True)

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, Optional
 
-from tests.conftest import ROOT
+from tests.support import ROOT
 from tests.training.killing import difference, outcome, train
 
 OVERRIDES: dict[str, Any] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bert_classification.commands.predict import _read_lines
-from tests.conftest import FIXTURES, allennlp, read_json_lines
+from tests.support import FIXTURES, allennlp, read_json_lines
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 GOOD = b'{"text": "a"}'

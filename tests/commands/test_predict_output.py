@@ -16,7 +16,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.commands.output import OutputError, WholeLines, is_stream, open_output
-from tests.conftest import FIXTURES, allennlp, read_json_lines, run_allennlp, write_lines
+from tests.support import FIXTURES, allennlp, read_json_lines, run_allennlp, write_lines
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 GOOD = {"text": "Lovely food"}

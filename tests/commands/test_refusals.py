@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.commands import refusals
 from bert_classification.data.records import RecordError
-from tests.conftest import FIXTURES, ROOT, run_allennlp
+from tests.support import FIXTURES, ROOT, run_allennlp
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 

@@ -6,7 +6,7 @@ from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.records import RecordError
 from bert_classification.objectives import mask_filling
 from bert_classification.objectives.mask_filling import fill_in, parse_fill_mask_query
-from tests.conftest import BERT
+from tests.support import BERT
 
 
 @pytest.fixture(scope="module")

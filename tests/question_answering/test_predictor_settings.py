@@ -6,7 +6,7 @@ import pytest
 from allennlp.models import Archive, load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import FIXTURES
+from tests.support import FIXTURES
 
 NAME = "bert_for_question_answering"
 ARCHIVE = FIXTURES / "archives" / "question_answering.tar.gz"

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.models import Archive, load_archive
 from allennlp.predictors import Predictor
 
-from tests.conftest import FIXTURES
+from tests.support import FIXTURES
 
 NAME = "bert_for_token_classification"
 ARCHIVE = FIXTURES / "archives" / "token_classification.tar.gz"

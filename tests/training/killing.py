@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 import torch
 
-from tests.conftest import ROOT, allennlp
+from tests.support import ROOT, allennlp
 
 FORK = multiprocessing.get_context("fork")
 
