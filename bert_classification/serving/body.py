@@ -17,7 +17,7 @@ MAX_DEPTH = 64
 SMALL_BODY = 1 << 16
 """Bytes of a body that are read at once, whatever else there is."""
 
-LARGE_BODIES = 1 << 23
+LARGE_BODIES = 1 << 22
 """Bytes of all the larger bodies that are held at once."""
 
 

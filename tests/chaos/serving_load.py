@@ -48,6 +48,9 @@ def post(body: bytes) -> bytes:
     return HEAD + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
+SHORT = {"text": "Lovely food, and so quick!"}
+LONG = {"text": ("x" * 99 + " ") * 10**3}
+
 ATTACKS = (
     Attack("nothing", 0, b""),
     Attack("idle", 250, b""),
@@ -59,7 +62,7 @@ ATTACKS = (
     Attack("no JSON", 32, post(b"{")),
     Attack("1 MB of a word", 64, post(json.dumps({"text": "a" * 10**6}).encode())),
     Attack("1 MB of words", 64, post(json.dumps([{"text": "so good " * 60}] * 500).encode())),
-    Attack("100 kB of words", 16, post(json.dumps({"text": ("x" * 99 + " ") * 10**3}).encode())),
+    Attack("100 kB of words", 16, post(json.dumps(LONG).encode())),
 )
 
 
@@ -104,9 +107,9 @@ class Besieged:
             assert self.process.poll() is None and time.monotonic() < end, self.log.read_text()
             time.sleep(0.1)
 
-    def ask(self) -> Optional[str]:
-        """Asks over a new connection, as a page that is opened does; what is wrong, if anything."""
-        body = json.dumps({"text": "Lovely food, and so quick!"})
+    def ask(self, record: dict = SHORT) -> Optional[str]:
+        """Asks over a new connection, as a page that is opened does; tells what is wrong."""
+        body = json.dumps(record)
         try:
             with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as client:
                 client.request("POST", "/predict", body, {"content-type": "application/json"})
@@ -204,6 +207,8 @@ def main(args: argparse.Namespace) -> bool:
         try:
             server.wait_until_ready()
             server.measure(ATTACKS[0], 2)
+            # Whoever serves has seen a long text.
+            server.ask(LONG)
             memory = server.memory()
             for attack in ATTACKS:
                 figures = server.measure(attack, args.seconds)
