@@ -9,7 +9,7 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint benchmark format clean
+.PHONY: demo serve test test-browser check lint fuzz chaos benchmark format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -36,6 +36,15 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIOME) $(SCRIPTS)
+
+# ARGS="--examples 10000" tries so many of each kind.
+fuzz: $(INSTALLED)
+	$(BIN)/python -m pytest tests/fuzz $(or $(ARGS),--examples 2000)
+
+# Kills trainings and attacks a server; ARGS of `python -m tests.chaos`.
+chaos: $(INSTALLED)
+	$(BIN)/python -m tests.chaos $(ARGS)
+	$(BIN)/python -m tests.chaos.serving_load
 
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'

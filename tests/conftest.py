@@ -22,6 +22,10 @@ from bert_classification.serving.app import make_app  # noqa: E402
 from tests.support import ROOT, allennlp  # noqa: E402
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--examples", type=int, default=20, help="of each fuzz test")
+
+
 @pytest.fixture(autouse=True)
 def in_repository_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped configs name their files from the repository's root."""

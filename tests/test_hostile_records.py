@@ -1,61 +1,29 @@
 """One bad line costs one line, and every file ends in data or in an error that names it."""
 
-import io
 import json
 import tracemalloc
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from allennlp.common.checks import ConfigurationError
-from allennlp.data import Vocabulary
 from allennlp.predictors import Predictor
 
-from bert_classification.commands.predict import _read_lines, predict_lines
+from bert_classification.commands.predict import predict_lines
 from bert_classification.data.records import RecordError
 from bert_classification.data.text_field import num_word_pieces
-from tests.fuzz.mutations import HOSTILE_JSON, HOSTILE_LINES, as_table, mutated_bytes, mutated_lines
-from tests.support import FIXTURES, read_json_lines
-
-TASKS = (
-    "causal_lm",
-    "classification",
-    "masked_lm",
-    "multiple_choice",
-    "next_sentence_prediction",
-    "pretraining",
-    "question_answering",
-    "token_classification",
+from tests.fuzz.mutations import HOSTILE_JSON, HOSTILE_LINES, mutated_bytes, mutated_lines
+from tests.fuzz.promises import (
+    TASKS_WITH_ARCHIVES as TASKS,
 )
-
-PREDICTORS: dict[str, Any] = {}
-
-
-def predictor_of(task: str) -> Any:
-    if task not in PREDICTORS:
-        PREDICTORS[task] = Predictor.from_path(str(FIXTURES / "archives" / f"{task}.tar.gz"))
-    return PREDICTORS[task]
-
-
-def lines_of(content: bytes) -> list[Any]:
-    return list(_read_lines(io.BytesIO(content), "the input"))
-
-
-def strict(text: str) -> Any:
-    """What a strict reader of JSON makes of a line."""
-
-    def refuse(name: str) -> Any:
-        raise AssertionError(f"{name} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
-
-
-def numbers_of(value: Any) -> list[float]:
-    inside = value.values() if isinstance(value, dict) else value
-    if isinstance(value, (dict, list)):
-        return [number for each in inside for number in numbers_of(each)]
-    return [value] if isinstance(value, float) else []
+from tests.fuzz.promises import (
+    files_of,
+    lines_of,
+    numbers_of,
+    predictor_of,
+    read_whole,
+    strict,
+)
+from tests.support import FIXTURES
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -216,30 +184,6 @@ def test_a_predictor_has_a_limit_of_its_own() -> None:
         Predictor.from_path(archive, max_record_tokens=0)
 
 
-def files_of(task: str) -> dict[str, bytes]:
-    """The training data of a task in all formats it is read in, by the extension."""
-    files = {path.suffix: path.read_bytes() for path in (FIXTURES / task).glob("train.*")}
-    records: list[Any] = []
-    if ".jsonl" in files:
-        records = read_json_lines(FIXTURES / task / "train.jsonl")[:8]
-    elif task == "token_classification":
-        records = [{"tokens": ["Ann", "Lee", "ran"], "tags": ["B-PER", "I-PER", "O"]}] * 3
-    elif task == "question_answering":
-        answers = [{"text": "Ann", "answer_start": 0}]
-        records = [{"question": "Who?", "context": "Ann did it.", "answers": answers}] * 3
-    else:
-        records = [{"text": "One line.", "text_pair": "And one more.", "label": "is_next"}] * 3
-    files[".jsonl"] = "".join(json.dumps(record) + "\n" for record in records).encode()
-    if task not in ("token_classification", "multiple_choice"):
-        files[".csv"] = as_table(records, ",").encode()
-        files[".tsv"] = as_table(records, "\t").encode()
-    if task == "multiple_choice":
-        files[".json"] = (FIXTURES / task / "race.json").read_bytes()
-        files[".csv"] = (FIXTURES / task / "swag.csv").read_bytes()
-    # Enough of a file for every way of its reader.
-    return {extension: content[:6000] for extension, content in files.items()}
-
-
 @pytest.mark.parametrize("task", TASKS)
 def test_every_file_ends_in_data_or_in_an_error_that_names_it(task, tmp_path) -> None:
     predictor = predictor_of(task)
@@ -253,14 +197,3 @@ def test_every_file_ends_in_data_or_in_an_error_that_names_it(task, tmp_path) ->
         path = tmp_path / f"lines{seed}.jsonl"
         path.write_bytes(b"\n".join(mutated_lines(seed, lines[:3], [*json.loads(lines[0])])))
         read_whole(predictor._dataset_reader, predictor._model.vocab, path)
-
-
-def read_whole(reader: Any, vocab: Vocabulary, path: Path) -> None:
-    try:
-        for instance in reader.read(str(path)):
-            instance.index_fields(vocab)
-            label = instance.as_tensor_dict().get("label", torch.zeros(1))
-            assert torch.is_tensor(label) and label.isfinite().all()
-    except ConfigurationError as error:
-        assert str(path) in str(error) and len(str(error)) < 2000
-        assert "failed with" not in str(error), error
