@@ -12,7 +12,7 @@ import pytest
 from tests.archives.hostile import HOSTILE
 from tests.support import ROOT
 
-SHARE = 3
+SHARE = 5
 MEGABYTES = 1_000
 SECONDS = 20
 
