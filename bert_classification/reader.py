@@ -117,7 +117,13 @@ class BertReader(DatasetReader):
         except Exception as error:
             if len(examples) == 1:
                 return [error]
-            return [self.instances_or_errors([each], max_record_tokens)[0] for each in examples]
+            middle = len(examples) // 2
+            halves = (examples[:middle], examples[middle:])
+            return [
+                each
+                for half in halves
+                for each in self.instances_or_errors(half, max_record_tokens)
+            ]
 
     def _make_limited(
         self, examples: Sequence[Any], max_record_tokens: Optional[int]
