@@ -178,16 +178,16 @@ class BertForQuestionAnswering(Model):
         metadata = output_dict.pop("metadata")
         for key in ("start_logits", "end_logits"):
             del output_dict[key]
-        readable = [self._readable(*question) for question in zip(metadata, *columns)]
-        for key in readable[0]:
-            output_dict[key] = [question[key] for question in readable]
+        decoded = [self._decode(*question) for question in zip(metadata, *columns)]
+        for key in decoded[0]:
+            output_dict[key] = [question[key] for question in decoded]
         if any(source["id"] is not None for source in metadata):
             output_dict["id"] = [source["id"] for source in metadata]
         return output_dict
 
     decode = make_output_human_readable
 
-    def _readable(
+    def _decode(
         self,
         source: dict[str, Any],
         scores: list[float],
