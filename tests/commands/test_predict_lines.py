@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from allennlp.models import Model
 
 from bert_classification.commands.predict import _read_lines
 from tests.support import FIXTURES, allennlp, read_json_lines
@@ -20,17 +21,9 @@ def predict(source: object, tmp_path: Path, *arguments: object) -> list[dict]:
     return read_json_lines(output)
 
 
-CONTENT = b"\xef\xbb\xbf" + b"\n".join(
-    [
-        GOOD,
-        b'{"text": "caf\xe9"}',
-        GOOD,
-        b"  ",
-        b"[" * 5000,
-        b'{"text": ' + b"9" * 5000 + b"}",
-        GOOD,
-    ]
-)
+DEEP, LONG = b"[" * 5000, b'{"text": ' + b"9" * 5000 + b"}"
+LINES = [GOOD, b'{"text": "caf\xe9"}', GOOD, b"  ", DEEP, LONG, GOOD]
+CONTENT = b"\xef\xbb\xbf" + b"\n".join(LINES)
 
 
 def errors_of(outputs: list[dict]) -> list[tuple[int, str]]:
@@ -81,8 +74,6 @@ def test_a_named_pipe_gets_lines_as_they_come(tmp_path) -> None:
 
 
 def test_the_readers_own_instances_fail_alone_too(tmp_path, monkeypatch) -> None:
-    from allennlp.models import Model
-
     dev = FIXTURES / "classification" / "dev.jsonl"
     expected = predict(dev, tmp_path, "--use-dataset-reader", "--batch-size", 20)
     run = Model.forward_on_instances
