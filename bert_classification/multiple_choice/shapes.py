@@ -3,6 +3,7 @@ The shapes that records of multiple choice come in, told apart by their keys: ou
 RACE, CommonsenseQA and ARC.
 """
 
+import re
 from itertools import count, takewhile
 from string import ascii_uppercase
 from typing import Any, Callable, Mapping, NamedTuple, Optional
@@ -60,7 +61,7 @@ def _ours(values: Mapping[str, Any]) -> Question:
     prompt = _join(get_text(values, "prompt"), get_optional_text(values, "question"))
     choices = _get_texts(values, "choices")
     gold = values.get("label")
-    if isinstance(gold, str) and gold.isdecimal() and gold not in choices:
+    if isinstance(gold, str) and re.fullmatch(r"\d{1,9}", gold) and gold not in choices:
         gold = int(gold)
     return Question(prompt, choices, choices, "label", gold)
 

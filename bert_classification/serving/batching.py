@@ -72,7 +72,8 @@ class ModelThread:
         metrics: Metrics,
         thread: Optional[Executor] = None,
     ) -> None:
-        self._predictor = predictor
+        # Instances come from our predictors alone; of others whole calls are run.
+        self._predictor: Any = predictor
         self._settings = settings
         self._metrics = metrics
         self._thread = thread or ThreadPoolExecutor(1, "model")
@@ -156,16 +157,14 @@ class ModelThread:
         return batch
 
     def _execute(self, tasks: list[Any]) -> list[Any]:
-        """Gives a result or an exception for each; after a failure of several, tries each alone."""
-        try:
-            if isinstance(tasks[0], partial):
-                return [tasks[0]()]
+        """Gives a result or an exception for each."""
+        if not isinstance(tasks[0], partial):
             self._count(tasks)
-            return self._predictor.predict_batch_instance(tasks)
+            return self._predictor.outputs_or_errors(tasks)
+        try:
+            return [tasks[0]()]
         except Exception as error:
-            if len(tasks) == 1:
-                return [error]
-            return [self._execute([task])[0] for task in tasks]
+            return [error]
 
     def _count(self, instances: list[Instance]) -> None:
         self._metrics.batch_records.observe(len(instances))

@@ -3,16 +3,14 @@
 import asyncio
 import json
 from collections import Counter
-from typing import Any, Iterable
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from bert_classification.data.json_values import MAX_DEPTH, is_too_deep
 from bert_classification.serving.settings import Settings
-
-MAX_DEPTH = 64
-"""How deep lists and objects may be nested; JSON's own code gives up somewhere above."""
 
 SMALL_BODY = 1 << 16
 """Bytes of a body that are read at once, whatever else there is."""
@@ -129,7 +127,8 @@ def parse_body(body: bytes) -> Any:
     except ValueError as error:
         reason = str(error).partition(";")[0]
         raise HTTPException(400, f"the body is not valid JSON: {reason}") from None
-    _check_depth(value)
+    if is_too_deep(value):
+        raise _too_deep()
     return value
 
 
@@ -143,20 +142,6 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON value")
-
-
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-    if any(isinstance(inner, (dict, list)) for inner in level):
-        raise _too_deep()
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _too_deep() -> HTTPException:
