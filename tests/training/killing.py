@@ -13,6 +13,9 @@ from tests.conftest import ROOT, allennlp
 
 FORK = multiprocessing.get_context("fork")
 
+LIMIT = 300.0
+"""Seconds after which a training is taken for one that hangs."""
+
 VOLATILE = ("duration", "memory_MB")
 """What keys of metrics end in that differ between any two runs."""
 
@@ -38,7 +41,7 @@ def train(
     """
     process = FORK.Process(target=_train, args=(task, directory, overrides, flags, kill_at))
     process.start()
-    process.join(kill_after)
+    process.join(LIMIT if kill_after is None else kill_after)
     if process.is_alive():
         # The process leads a group of its own.
         os.killpg(process.pid, signal.SIGKILL)
