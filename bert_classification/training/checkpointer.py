@@ -43,7 +43,7 @@ class WholeCheckpointer(Checkpointer):
         return saved
 
     def _count_from(self, epochs: int, batches: int) -> None:
-        """Counts batches from here on. All processes have to save at once, and AllenNLP's do not."""
+        """Counts batches from here on, in all processes, which have to save at once."""
         self._last_save_num_epochs_completed = epochs
         self._last_save_num_batches_in_epoch_completed = batches
 
