@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Union
 from allennlp.commands import build_vocab, find_learning_rate, predict, train
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Params, Registrable, logging, util
-from allennlp.data import DataLoader, Vocabulary
+from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
 from allennlp.nn import util as nn_util
@@ -35,6 +35,7 @@ from bert_classification.training.recovery import create_serialization_dir
 from bert_classification.training.trainer import RecoverableTrainer
 from bert_classification.training.validation import (
     MeanLossEvaluator,
+    shard_iterable,
     with_mean_loss,
     with_whole_validation,
 )
@@ -202,6 +203,12 @@ REPLACEMENTS = (
         "from_partial_objects",
         classmethod(with_whole_validation(_function(train.TrainModel.from_partial_objects))),
         "AllenNLP shares out the records of validation, and some are dropped.",
+    ),
+    Replacement(
+        DatasetReader,
+        "shard_iterable",
+        shard_iterable,
+        "AllenNLP's lets no reader read all records where several processes train.",
     ),
     Replacement(
         training_util,

@@ -32,6 +32,21 @@ class WholeCheckpointer(Checkpointer):
     it is there. `--recover` takes the newest pair whose checksums are right.
     """
 
+    def maybe_save_checkpoint(
+        self, trainer: Any, num_epochs_completed: int, num_batches_in_epoch_completed: int
+    ) -> bool:
+        saved = super().maybe_save_checkpoint(
+            trainer, num_epochs_completed, num_batches_in_epoch_completed
+        )
+        if saved:
+            self._count_from(num_epochs_completed, num_batches_in_epoch_completed)
+        return saved
+
+    def _count_from(self, epochs: int, batches: int) -> None:
+        """Counts batches from here on, in all processes, which have to save at once."""
+        self._last_save_num_epochs_completed = epochs
+        self._last_save_num_batches_in_epoch_completed = batches
+
     def save_checkpoint(self, trainer: Any) -> None:
         state = trainer.get_checkpoint_state()
         if state is not None and not self.state_is_sharded:
@@ -74,8 +89,7 @@ class WholeCheckpointer(Checkpointer):
             state = TrainerCheckpoint(read_state(files.model), read_state(files.training))
             if self._has_best(state.trainer_state):
                 logger.info("The training goes on from %s.", files.model)
-                self._last_save_num_epochs_completed = files.epochs
-                self._last_save_num_batches_in_epoch_completed = files.batches
+                self._count_from(files.epochs, files.batches)
                 return state
             refused.append(files.model.name)
         if refused:

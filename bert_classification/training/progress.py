@@ -10,6 +10,11 @@ class TrainingProgress(TrainerCallback):
     The training loss of the epoch so far, as the trainer sums it, and the metrics of the last
     epoch, which the trainer holds in variables alone. Beside them the state of each process, in the
     order of their ranks.
+
+    # Parameters
+
+    serialization_dir : `str`
+        Given by the trainer.
     """
 
     def __init__(self, serialization_dir: str) -> None:

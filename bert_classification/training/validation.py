@@ -9,6 +9,7 @@ import copy
 import inspect
 import os
 from functools import wraps
+from itertools import islice
 from typing import Any, Callable, Iterable, Iterator, Optional, Union
 
 import torch
@@ -84,6 +85,20 @@ def _read_whole(reader: DatasetReader) -> DatasetReader:
     reader = copy.deepcopy(reader) if has_inner else copy.copy(reader)
     reader._set_distributed_info(None)
     return reader
+
+
+def shard_iterable(reader: DatasetReader, iterable: Iterable[Any]) -> Iterator[Any]:
+    """
+    Gives this process's share of what a reader reads, and of it this data worker's. AllenNLP's asks
+    whether there are other processes, and not whether the reader shares with them.
+    """
+    share = iter(iterable)
+    distributed, worker = reader.get_distributed_info(), reader.get_worker_info()
+    if distributed is not None:
+        share = islice(share, distributed.global_rank, None, distributed.world_size)
+    if worker is not None:
+        share = islice(share, worker.id, None, worker.num_workers)
+    return share
 
 
 def reads_whole(loader: Any) -> bool:

@@ -60,6 +60,6 @@ def test_a_half_precision_checkpoint_is_loaded_in_full(tmp_path, caplog, max_sha
 def test_transformers_is_as_loud_as_before_when_loading_fails(tmp_path) -> None:
     before = (logging.get_verbosity(), logging.is_progress_bar_enabled())
     shutil.copy(f"{BERT}/config.json", tmp_path)
-    with pytest.raises(OSError, match="no file named"):
+    with pytest.raises(ConfigurationError, match="no file named"):
         load_pretrained(BertForSequenceClassification, str(tmp_path))
     assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == before

@@ -3,15 +3,21 @@
 import json
 import multiprocessing
 import os
+import resource
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any, Optional
 
 import torch
+import torch.multiprocessing
 
 from tests.support import ROOT, allennlp
 
 FORK = multiprocessing.get_context("fork")
+
+LIMIT = 300.0
+"""Seconds after which a training is taken for one that hangs."""
 
 VOLATILE = ("duration", "memory_MB")
 """What keys of metrics end in that differ between any two runs."""
@@ -24,6 +30,7 @@ def train(
     *flags: str,
     kill_at: int = 0,
     kill_after: Optional[float] = None,
+    max_bytes: Optional[int] = None,
 ) -> int:
     """
     Trains a shipped config in another process, and gives how it ended.
@@ -35,10 +42,13 @@ def train(
         before; half of the file is written then. 0 for none.
     kill_after : `float`, optional
         After how many seconds the process is killed, with those that it has started.
+    max_bytes : `int`, optional
+        How large a file can get, as on a disk that is full.
     """
-    process = FORK.Process(target=_train, args=(task, directory, overrides, flags, kill_at))
+    arguments = (task, directory, overrides, flags, kill_at, max_bytes)
+    process = FORK.Process(target=_train, args=arguments)
     process.start()
-    process.join(kill_after)
+    process.join(LIMIT if kill_after is None else kill_after)
     if process.is_alive():
         # The process leads a group of its own.
         os.killpg(process.pid, signal.SIGKILL)
@@ -48,7 +58,12 @@ def train(
 
 
 def _train(
-    task: str, directory: Path, overrides: dict[str, Any], flags: tuple[str, ...], kill_at: int
+    task: str,
+    directory: Path,
+    overrides: dict[str, Any],
+    flags: tuple[str, ...],
+    kill_at: int,
+    max_bytes: Optional[int],
 ) -> None:
     os.setpgid(0, 0)
     silence = os.open(os.devnull, os.O_WRONLY)
@@ -58,6 +73,12 @@ def _train(
     os.chdir(ROOT)
     if kill_at:
         _kill_before_replacement(directory, kill_at)
+    # Spawned processes would import everything again.
+    torch.multiprocessing.spawn = partial(  # type: ignore[assignment]
+        torch.multiprocessing.start_processes, start_method="fork"
+    )
+    if max_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
     config = ROOT / "training_config" / f"{task}.jsonnet"
     allennlp("train", config, "-s", directory, "-o", json.dumps(overrides), *flags)
 
