@@ -6,7 +6,6 @@ kill or a full disk leaves what was there before.
 import inspect
 import logging
 import os
-import shutil
 import zipfile
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -32,7 +31,6 @@ def replace_file(path: Union[str, os.PathLike]) -> Iterator[Path]:
     """
     target = Path(path)
     aside = target.with_name(target.name + PARTIAL)
-    # It may be a link to a file that is needed.
     aside.unlink(missing_ok=True)
     try:
         yield aside
@@ -71,15 +69,6 @@ def is_whole(path: Union[str, os.PathLike]) -> bool:
             return parts.testzip() is None
     except Exception:  # Damaged bytes have no end of ways to fail.
         return False
-
-
-def link_whole(source: Union[str, os.PathLike], path: Union[str, os.PathLike]) -> None:
-    """Gives a file a second name, or copies it where a file system has no links."""
-    with replace_file(path) as aside:
-        try:
-            os.link(source, aside)
-        except OSError:
-            shutil.copy(source, aside)
 
 
 def write_whole(function: Callable[..., Any], parameter: str) -> Callable[..., Any]:

@@ -65,8 +65,10 @@ def test_killed_at_one_file_after_the_other(task, tmp_path) -> None:
     assert train(task, killed, WITHIN, kill_at=3) == -signal.SIGKILL
     # Each time it gets one file further than what it writes again.
     for kill_at in count(4):
-        if train(task, killed, WITHIN, "--recover", kill_at=kill_at) == 0:
+        exitcode = train(task, killed, WITHIN, "--recover", kill_at=kill_at)
+        if exitcode == 0:
             break
+        assert exitcode == -signal.SIGKILL
     assert kill_at > 5
     assert difference(outcome(undisturbed), outcome(killed)) is None
 
