@@ -17,12 +17,12 @@ from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
 from allennlp.nn import util as nn_util
 from allennlp.predictors import Predictor
-from allennlp.training import Checkpointer, Trainer, gradient_descent_trainer
+from allennlp.training import Checkpointer, Trainer
 from allennlp.training import util as training_util
 
 from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
-from bert_classification.archives.whole_files import link_whole, write_whole
+from bert_classification.archives.whole_files import write_whole
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.predict import PredictManager
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
@@ -161,12 +161,6 @@ REPLACEMENTS = (
         RecoverableTrainer,
         "AllenNLP's `--recover` goes on with other random numbers, and without half an epoch's "
         "metrics; several processes validate without the last batches.",
-    ),
-    Replacement(
-        gradient_descent_trainer,
-        "hardlink_or_copy",
-        link_whole,
-        "A kill leaves half of `best.th`.",
     ),
     Replacement(
         archival,

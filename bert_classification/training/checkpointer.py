@@ -35,12 +35,16 @@ class WholeCheckpointer(Checkpointer):
     def maybe_save_checkpoint(
         self, trainer: Any, num_epochs_completed: int, num_batches_in_epoch_completed: int
     ) -> bool:
-        saved = super().maybe_save_checkpoint(
+        """
+        Saves a checkpoint where it is time to. It always gives false: at true AllenNLP's trainer
+        removes `best.th` and makes it another name of the checkpoint's file, and a kill in between
+        leaves none; at false it writes one.
+        """
+        if super().maybe_save_checkpoint(
             trainer, num_epochs_completed, num_batches_in_epoch_completed
-        )
-        if saved:
+        ):
             self._count_from(num_epochs_completed, num_batches_in_epoch_completed)
-        return saved
+        return False
 
     def _count_from(self, epochs: int, batches: int) -> None:
         """Counts batches from here on, in all processes, which have to save at once."""
@@ -97,6 +101,12 @@ class WholeCheckpointer(Checkpointer):
                 f"{self._serialization_dir}: {BEST} is missing or damaged, and "
                 f"{', '.join(refused)} does not have the weights of the best epoch. Put it back, "
                 "or train again into another directory."
+            )
+        if Path(self._serialization_dir, BEST).exists():
+            logger.warning(
+                "%s has no checkpoint that is whole: the training starts from its beginning, with "
+                "the weights that the config names.",
+                self._serialization_dir,
             )
         return None
 

@@ -61,11 +61,7 @@ def create_serialization_dir(
     if has_whole_checkpoint(directory):
         logger.info("The training in %s goes on.", directory)
     else:
-        logger.warning(
-            "%s has no checkpoint that is whole: the training starts from its beginning, with the "
-            "weights that the config names.",
-            directory,
-        )
+        logger.warning("%s has no checkpoint: the training starts from its beginning.", directory)
         _renew_vocabulary(params, directory)
 
 

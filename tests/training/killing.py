@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
+import traceback
 from functools import partial
 from pathlib import Path
 from typing import Any, Optional
@@ -66,10 +68,7 @@ def _train(
     max_bytes: Optional[int],
 ) -> None:
     os.setpgid(0, 0)
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    log = os.open(f"{directory}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 2)
+    sys.stdout = sys.stderr = open(f"{directory}.log", "a", buffering=1, encoding="utf-8")
     os.chdir(ROOT)
     if kill_at:
         _kill_before_replacement(directory, kill_at)
@@ -80,7 +79,11 @@ def _train(
     if max_bytes is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
     config = ROOT / "training_config" / f"{task}.jsonnet"
-    allennlp("train", config, "-s", directory, "-o", json.dumps(overrides), *flags)
+    try:
+        allennlp("train", config, "-s", directory, "-o", json.dumps(overrides), *flags)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
 
 
 def _kill_before_replacement(directory: Path, number: int) -> None:
