@@ -11,7 +11,7 @@ import pytest
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 
-from tests.conftest import ROOT, allennlp
+from tests.support import ROOT, allennlp
 from tests.training.killing import difference, outcome, train
 
 EPOCHS: dict[str, Any] = {

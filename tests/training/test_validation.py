@@ -7,7 +7,7 @@ import torch
 from allennlp.common import Params
 
 from bert_classification.training.validation import MeanLoss, num_instances, share_batches
-from tests.conftest import FIXTURES, allennlp
+from tests.support import FIXTURES, allennlp
 from tests.test_package import TASKS
 from tests.training.killing import outcome, train
 
