@@ -82,7 +82,7 @@ def get_number(values: Mapping[str, Any]) -> float:
         number = float("nan" if isinstance(label, bool) else label)
     except (OverflowError, TypeError, ValueError):
         number = float("nan")
-    if not abs(number) <= numpy.finfo(numpy.float32).max:
+    if not abs(number) <= float(numpy.finfo(numpy.float32).max):
         raise RecordError(f"`label`: expected a number, got {describe(label)}.")
     return number
 
