@@ -11,7 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO, Union
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import open_text
-from bert_classification.data.json_values import MAX_DEPTH, MAX_DIGITS, describe, is_too_deep
+from bert_classification.data.json_values import MAX_DEPTH, MAX_DIGITS, describe, is_too_deep, shorten
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
@@ -190,7 +190,7 @@ def _rows_by_name(
     if missing:
         raise ConfigurationError(
             f"{path}, line 1: `columns` names {', '.join(missing)}, but the header has "
-            f"{', '.join(header)}. In a file without header, give column numbers, counted from 0."
+            f"{shorten(', '.join(header), 500)}. In a file without header, give column numbers, counted from 0."
         )
     for number, row in rows:
         if len(row) != len(header):
