@@ -4,10 +4,7 @@ export const name = "Causal language modelling";
 export const purpose = "How does this text go on?";
 export const verb = "Continue";
 
-export const fields = ({ stream }) => [
-  { key: "text", label: "Text", rows: 3 },
-  ...(stream ? OPTIONS : []),
-];
+export const fields = ({ stream }) => [{ key: "text", label: "Text", rows: 3 }, ...(stream ? OPTIONS : [])];
 
 const OPTIONS = [
   { key: "max_new_tokens", label: "Word pieces, at most", kind: "number", option: true },
@@ -24,7 +21,9 @@ export function headline({ logprob, continuation }) {
 export function view({ continuation, logprob, perplexity }, { text }) {
   const streaming = logprob === undefined;
   const surprise = perplexity === undefined ? "" : `, perplexity ${perplexity.toFixed(1)}`;
-  const log = streaming ? [] : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2).replace("-", "−")}${surprise}`)];
+  const log = streaming
+    ? []
+    : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2).replace("-", "−")}${surprise}`)];
   if (continuation === undefined) return [passage(text), ...log];
   const mark = element("mark", { class: streaming ? "written streaming" : "written" }, continuation);
   return [passage(text, mark), ...log];

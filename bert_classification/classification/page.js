@@ -38,7 +38,12 @@ function scale(score) {
   const place = (score - least) / (most - least);
   return element(
     "div",
-    { class: "scale", "--share": place, role: "img", "aria-label": `${score.toFixed(2)} on a scale from ${least} to ${most}` },
+    {
+      class: "scale",
+      "--share": place,
+      role: "img",
+      "aria-label": `${score.toFixed(2)} on a scale from ${least} to ${most}`,
+    },
     element("span", { class: "needle" }, score.toFixed(2)),
     element("span", { class: "line" }),
     element("span", { class: "ends" }, element("span", {}, String(least)), element("span", {}, String(most))),

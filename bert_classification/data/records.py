@@ -11,7 +11,13 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO, Union
 from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import open_text
-from bert_classification.data.json_values import MAX_DEPTH, MAX_DIGITS, describe, is_too_deep, shorten
+from bert_classification.data.json_values import (
+    MAX_DEPTH,
+    MAX_DIGITS,
+    describe,
+    is_too_deep,
+    shorten,
+)
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 

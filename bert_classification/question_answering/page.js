@@ -26,5 +26,10 @@ export function view(output, { context }) {
     ...one,
   }));
   const list = bars(rows, { ordered: true, label: "Answers, the best first", pick: mark });
-  return [place, heading("The best answers"), element("p", { class: "soft" }, "Choose one to see it in the text."), list];
+  return [
+    place,
+    heading("The best answers"),
+    element("p", { class: "soft" }, "Choose one to see it in the text."),
+    list,
+  ];
 }

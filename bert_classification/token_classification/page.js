@@ -16,7 +16,12 @@ export function view({ entities }, { text }, { labels }) {
     start,
     end,
     node: (part) =>
-      element("mark", { class: "entity", title: percent(score), "--hue": hue(type, labels) }, part, element("small", {}, type)),
+      element(
+        "mark",
+        { class: "entity", title: percent(score), "--hue": hue(type, labels) },
+        part,
+        element("small", {}, type),
+      ),
   }));
   return [passage(...marked(text, marks)), legend(entities, labels)];
 }
@@ -27,7 +32,12 @@ const hue = (type, labels) => String(Math.round((labels.indexOf(type) * 137.5 + 
 function legend(entities, labels) {
   const rows = labels.map((type) => {
     const count = entities.filter((entity) => entity.type === type).length;
-    return element("li", { class: count ? "" : "soft" }, element("span", { class: "swatch", "--hue": hue(type, labels) }), `${type} ${count}`);
+    return element(
+      "li",
+      { class: count ? "" : "soft" },
+      element("span", { class: "swatch", "--hue": hue(type, labels) }),
+      `${type} ${count}`,
+    );
   });
   return element("ul", { class: "legend", "aria-label": "Types, and how many were found" }, rows);
 }

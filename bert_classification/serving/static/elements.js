@@ -33,11 +33,17 @@ const AT_ONCE = 8;
  */
 export function bars(rows, { ordered = false, label, pick } = {}) {
   const items = rows.map((row) => element("li", { class: row.chosen ? "chosen" : "" }, bar(row, pick)));
-  const list = (some, start) => element(ordered ? "ol" : "ul", { class: "bars", "aria-label": label, "--before": start }, some);
+  const list = (some, start) =>
+    element(ordered ? "ol" : "ul", { class: "bars", "aria-label": label, "--before": start }, some);
   const shown = rows.findLastIndex((row) => row.chosen) >= AT_ONCE ? items.length : AT_ONCE;
   if (items.length <= shown + 1) return list(items, 0);
   const more = element("summary", {}, `${items.length - shown} more`);
-  return element("div", {}, list(items.slice(0, shown), 0), element("details", {}, more, list(items.slice(shown), shown)));
+  return element(
+    "div",
+    {},
+    list(items.slice(0, shown), 0),
+    element("details", {}, more, list(items.slice(shown), shown)),
+  );
 }
 
 function bar(row, pick) {

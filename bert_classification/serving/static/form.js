@@ -53,7 +53,11 @@ const KINDS = {
   text(field) {
     const input = element("textarea", { rows: field.rows ?? 2, spellcheck: "false" });
     input.addEventListener("input", () => grow(input));
-    const insert = element("button", { type: "button", class: "small insert", click: () => put() }, `Insert ${field.insert}`);
+    const insert = element(
+      "button",
+      { type: "button", class: "small insert", click: () => put() },
+      `Insert ${field.insert}`,
+    );
     const put = () => {
       input.setRangeText(field.insert, input.selectionStart, input.selectionEnd, "end");
       input.focus();

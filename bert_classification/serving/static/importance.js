@@ -14,7 +14,7 @@ export function importance(words, record) {
 }
 
 function textOf({ key, choice }, record) {
-  const value = record[key] ?? (key === "text" ? record.sentence ?? record.tokens.join(" ") : "");
+  const value = record[key] ?? (key === "text" ? (record.sentence ?? record.tokens.join(" ")) : "");
   return choice === undefined ? value : value[choice];
 }
 
