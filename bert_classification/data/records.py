@@ -196,7 +196,8 @@ def _rows_by_name(
     if missing:
         raise ConfigurationError(
             f"{path}, line 1: `columns` names {', '.join(missing)}, but the header has "
-            f"{shorten(', '.join(header), 500)}. In a file without header, give column numbers, counted from 0."
+            f"{shorten(', '.join(header), 500)}. In a file without header, give column numbers, "
+            "counted from 0."
         )
     for number, row in rows:
         if len(row) != len(header):
