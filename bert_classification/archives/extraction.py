@@ -104,7 +104,7 @@ def require(path: Path, name: str) -> None:
 
 
 def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Path) -> None:
-    path = directory / _checked_name(member.name)
+    path = directory / _check_name(member.name)
     try:
         if member.isdir():
             path.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, directory: Pa
         ) from None
 
 
-def _checked_name(name: str) -> PurePosixPath:
+def _check_name(name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     plain = (
         part.isprintable() and part != ".." and not set("\\:") & {*part} for part in path.parts
