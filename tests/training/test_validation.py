@@ -7,10 +7,10 @@ import torch
 from allennlp.common import Params
 
 from bert_classification.training.validation import MeanLoss, num_instances, share_batches
-from tests.conftest import FIXTURES, allennlp
-from tests.test_package import TASKS
+from tests.conftest import FIXTURES, ROOT, allennlp
 from tests.training.killing import outcome, train
 
+TASKS = sorted(path.stem for path in (ROOT / "training_config").glob("*.jsonnet"))
 TWO_PROCESSES = {"distributed": {"cuda_devices": [-1, -1]}}
 
 
