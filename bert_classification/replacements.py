@@ -19,6 +19,7 @@ from allennlp.nn import util as nn_util
 from allennlp.predictors import Predictor
 from allennlp.training import Checkpointer, Trainer
 from allennlp.training import util as training_util
+from allennlp.training.moving_average import MovingAverage
 
 from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
@@ -30,6 +31,7 @@ from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
 from bert_classification.training.checkpointer import WholeCheckpointer
 from bert_classification.training.from_archive import from_archive
+from bert_classification.training.moving_average import load_averages
 from bert_classification.training.processes import dist_reduce
 from bert_classification.training.recovery import create_serialization_dir
 from bert_classification.training.trainer import RecoverableTrainer
@@ -161,6 +163,12 @@ REPLACEMENTS = (
         RecoverableTrainer,
         "AllenNLP's `--recover` goes on with other random numbers, and without half an epoch's "
         "metrics; several processes validate without the last batches.",
+    ),
+    Replacement(
+        MovingAverage,
+        "load_state_dict",
+        load_averages,
+        "AllenNLP's averages weights that are not the model's after `--recover`.",
     ),
     Replacement(
         archival,

@@ -89,7 +89,7 @@ def is_whole(path: Union[str, os.PathLike]) -> bool:
 
 
 def _digest(file: BinaryIO, size: int) -> bytes:
-    """The SHA-256 of the first bytes of a file."""
+    """Computes the SHA-256 of the first bytes of a file."""
     file.seek(0)
     digest = hashlib.sha256()
     while size > 0 and (block := file.read(min(size, BLOCK))):

@@ -11,7 +11,10 @@ validate, so the order of what remains was another one. Here each epoch's order 
 seed and the number of the epoch alone, and checkpoints hold both.
 """
 
+import multiprocessing
+import os
 import random
+import threading
 from collections import deque
 from typing import Any, Iterator, Optional
 
@@ -57,7 +60,7 @@ class OrderedDataLoader(MultiProcessDataLoader):
             yield batch
 
     def order(self) -> tuple[int, int, int]:
-        """What the order of the next epoch follows from, for `restore_order`."""
+        """Gives what the order of the next epoch follows from, for `restore_order`."""
         return self._order_seed, self._epochs, self._starts
 
     def restore_order(self, order: tuple[int, int, int], started: bool = True) -> None:
@@ -83,10 +86,12 @@ class OrderedDataLoader(MultiProcessDataLoader):
         return super()._start_batch_workers(queues, ctx)
 
     def _instance_worker(self, worker_id: int, queue: Any, lock: Any, rx: Any) -> None:
+        _end_with_parent()
         self._seed(worker_id)
         super()._instance_worker(worker_id, queue[worker_id], lock, rx)
 
     def _batch_worker(self, worker_id: int, queue: Any, lock: Any, rx: Any) -> None:
+        _end_with_parent()
         self._seed(worker_id)
         super()._batch_worker(worker_id, queue[worker_id], lock, rx)
 
@@ -106,6 +111,21 @@ class OrderedDataLoader(MultiProcessDataLoader):
         random.seed(seed)
         numpy.random.seed(seed)
         torch.manual_seed(seed)
+
+
+def _end_with_parent() -> None:
+    """
+    Lets a worker end when the training is killed. AllenNLP's looks only while it has something to
+    give, and one that waits to be told that all is taken waits forever.
+    """
+
+    def wait() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 class _Turns:

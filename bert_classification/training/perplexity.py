@@ -19,6 +19,8 @@ class CorpusPerplexity(Metric):
 
     def __call__(self, loss: float, pieces: int, words: int = 0) -> None:  # type: ignore[override]
         """
+        Counts the text of a batch.
+
         # Parameters
 
         loss : `float`

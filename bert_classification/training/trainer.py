@@ -103,7 +103,7 @@ class RecoverableTrainer(GradientDescentTrainer):
         self._best_model_filename = os.path.join(self._serialization_dir, BEST)
         at_end = self._start_after_batches_in_epoch_completed == 0
         if at_end and self._metric_tracker.is_best_so_far() and self._primary:
-            with self._averaged_weights():
+            with self._use_averaged_weights():
                 self._save_model_state(self._best_model_filename)
         if self._distributed:
             torch.distributed.barrier()
@@ -150,7 +150,7 @@ class RecoverableTrainer(GradientDescentTrainer):
             return super()._validation_loss(epoch)  # type: ignore[return-value]
         logger.info("Validating")
         self._pytorch_model.eval()
-        with self._averaged_weights():
+        with self._use_averaged_weights():
             mean = self._validate(epoch)
         reg_loss = None if self.model.get_regularization_penalty() is None else 0.0
         return mean.total, reg_loss, mean.instances
@@ -221,7 +221,7 @@ class RecoverableTrainer(GradientDescentTrainer):
         super()._load_model_state(path)
 
     @contextmanager
-    def _averaged_weights(self) -> Iterator[None]:
+    def _use_averaged_weights(self) -> Iterator[None]:
         """Lets the model have the moving averages of its weights, where there are any."""
         if self._moving_average is None:
             yield

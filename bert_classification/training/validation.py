@@ -80,7 +80,7 @@ def with_whole_validation(construct: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _read_whole(reader: DatasetReader) -> DatasetReader:
-    """The same reader, for which this is the only process."""
+    """Makes the same reader, for which this is the only process."""
     has_inner = type(reader)._set_distributed_info is not DatasetReader._set_distributed_info
     reader = copy.deepcopy(reader) if has_inner else copy.copy(reader)
     reader._set_distributed_info(None)
@@ -120,7 +120,7 @@ def with_mean_loss(evaluate: Callable[..., Any]) -> Callable[..., Any]:
         output_file = bound.arguments.pop("output_file", None)
         weighted = bound.arguments.get("batch_weight_key")
         with alone():
-            metrics, mean = _observed(
+            metrics, mean = _observe(
                 bound.arguments["model"], lambda: evaluate(*bound.args, **bound.kwargs)
             )
         if not weighted:
@@ -131,7 +131,7 @@ def with_mean_loss(evaluate: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-def _observed(model: torch.nn.Module, run: Callable[[], Any]) -> tuple[Any, MeanLoss]:
+def _observe(model: torch.nn.Module, run: Callable[[], Any]) -> tuple[Any, MeanLoss]:
     mean = MeanLoss()
     hook = model.register_forward_hook(mean.add_call, with_kwargs=True)
     try:
@@ -155,7 +155,7 @@ class MeanLossEvaluator(SimpleEvaluator):
         predictions_output_file: Optional[Union[str, os.PathLike]] = None,
     ) -> dict[str, Any]:
         evaluate: Any = super().__call__
-        metrics, mean = _observed(
+        metrics, mean = _observe(
             model,
             lambda: evaluate(
                 model,

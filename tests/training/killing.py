@@ -101,7 +101,7 @@ def _kill_before_replacement(directory: Path, number: int) -> None:
 
 
 def outcome(directory: Path) -> dict[str, Any]:
-    """What a training leaves, without what differs between any two runs."""
+    """Reads what a training leaves, without what differs between any two runs."""
     metrics = json.loads((directory / "metrics.json").read_text())
     last = max(directory.glob("model_state_e*_b0.th"), key=lambda path: path.name)
     return {

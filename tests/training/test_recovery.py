@@ -73,6 +73,30 @@ def test_killed_at_one_file_after_the_other(task, tmp_path) -> None:
     assert difference(outcome(undisturbed), outcome(killed)) is None
 
 
+LAZY = {"batch_size": 64, "num_workers": 2, "max_instances_in_memory": 64, "shuffle": True}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"trainer.moving_average": {"type": "exponential", "decay": 0.9}},
+        {"data_loader": LAZY, "trainer.learning_rate_scheduler": None},
+        {"distributed": {"cuda_devices": [-1, -1]}},
+    ],
+)
+def test_killed_within_the_second_epoch(others, tmp_path) -> None:
+    overrides = {**WITHIN, **others}
+    if "data_loader" in others:
+        del overrides["data_loader.batch_size"]
+    undisturbed, killed = tmp_path / "undisturbed", tmp_path / "killed"
+    assert train("classification", undisturbed, overrides) == 0
+    # Two processes have half as many batches each, and less to write.
+    train("classification", killed, overrides, kill_at=12 if "distributed" in others else 15)
+    assert not (killed / "metrics_epoch_1.json").exists()
+    assert train("classification", killed, overrides, "--recover") == 0
+    assert difference(outcome(undisturbed), outcome(killed)) is None
+
+
 @pytest.mark.parametrize("kill_at", [1, 2, 4, 5])
 def test_killed_in_the_first_epoch(kill_at, whole, tmp_path) -> None:
     """At the config, the metrics, the checkpoint (its second file), and the best weights."""

@@ -7,8 +7,7 @@ import torch
 from allennlp.common import Params
 
 from bert_classification.training.validation import MeanLoss, num_instances, share_batches
-from tests.support import FIXTURES, allennlp
-from tests.test_package import TASKS
+from tests.support import FIXTURES, TASKS, allennlp
 from tests.training.killing import outcome, train
 
 TWO_PROCESSES = {"distributed": {"cuda_devices": [-1, -1]}}
