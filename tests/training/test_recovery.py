@@ -97,9 +97,9 @@ def test_killed_within_the_second_epoch(others, tmp_path) -> None:
     assert difference(outcome(undisturbed), outcome(killed)) is None
 
 
-@pytest.mark.parametrize("kill_at", [1, 2, 4, 5])
+@pytest.mark.parametrize("kill_at", [1, 5])
 def test_killed_in_the_first_epoch(kill_at, whole, tmp_path) -> None:
-    """At the config, the metrics, the checkpoint (its second file), and the best weights."""
+    """At the config, and at the best weights, which come after their checkpoint."""
     assert train("classification", tmp_path / "out", EPOCHS, kill_at=kill_at) == -signal.SIGKILL
     assert not (tmp_path / "out/best.th").exists()
     assert equals(tmp_path / "out", whole)
