@@ -4,6 +4,7 @@ config is documented.
 """
 
 import ast
+import re
 from pathlib import Path
 from typing import Iterator
 
@@ -181,3 +182,11 @@ class TestReplacements:
             "@DataLoader.register('ours')\nclass Loader(DataLoader): pass\nOurs.limit = 4"
         )
         assert changes_to_allennlp(source) == []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_page_imports_what_all_pages_share(task) -> None:
+    script = (PACKAGE / task / "page.js").read_text(encoding="utf-8")
+    imported = re.findall(r'from "([^"]*)"', script)
+    shared = PACKAGE / "serving" / "static"
+    assert imported and all((shared / "tasks" / name).resolve().is_file() for name in imported)

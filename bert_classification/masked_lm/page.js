@@ -1,6 +1,5 @@
-import { bars, element, heading, passage } from "../elements.js";
-
-const MASK = "[MASK]";
+import { element, passage } from "../elements.js";
+import { candidates, MASK, slots } from "../mask_filling.js";
 
 export const name = "Masked language modelling";
 export const purpose = `Which words belong where ${MASK} stands?`;
@@ -14,23 +13,3 @@ export const view = ({ fills }, { text }) => [
   passage(...slots(text, fills, 0)),
   element("div", { class: "masks" }, candidates(fills)),
 ];
-
-/** A text with its masks as slots; `first` is the number of its first mask. */
-export function slots(text, fills, first) {
-  const [begin, ...others] = text.split(MASK);
-  const filled = others.map((part, at) => [slot(fills[first + at][0].token, first + at + 1), part]);
-  return [begin, ...filled.flat()];
-}
-
-function slot(token, number) {
-  return element("mark", { class: "slot" }, token.replace(/^##/, ""), element("sub", {}, String(number)));
-}
-
-/** The bars of each mask. */
-export function candidates(fills) {
-  return fills.map((fill, at) => {
-    const rows = fill.map(({ token, prob }, place) => ({ name: token, share: prob, chosen: place === 0 }));
-    const label = `Mask ${at + 1}`;
-    return element("section", {}, heading(label), bars(rows, { ordered: true, label }));
-  });
-}

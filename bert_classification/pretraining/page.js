@@ -1,6 +1,6 @@
 import { element, heading, passage } from "../elements.js";
-import { candidates, slots } from "./masked_lm.js";
-import { nextSentence } from "./next_sentence_prediction.js";
+import { candidates, slots } from "../mask_filling.js";
+import { nextSentence } from "../next_sentence.js";
 
 export const name = "Pre-training";
 export const purpose = "Which words are hidden, and does the second text go on from the first?";
