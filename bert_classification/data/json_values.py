@@ -54,14 +54,15 @@ def dump_json(value: Any) -> str:
     try:
         return json.dumps(value, allow_nan=False)
     except ValueError:
-        return json.dumps(_without_wild_numbers(value), allow_nan=False)
+        return json.dumps(without_wild_numbers(value), allow_nan=False)
 
 
-def _without_wild_numbers(value: Any) -> Any:
+def without_wild_numbers(value: Any) -> Any:
+    """Copies a value with null in the place of numbers that JSON, or Python, does not write."""
     if isinstance(value, dict):
-        return {key: _without_wild_numbers(each) for key, each in value.items()}
+        return {key: without_wild_numbers(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_without_wild_numbers(each) for each in value]
+        return [without_wild_numbers(each) for each in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     # A digit takes more than three bits.

@@ -1,12 +1,13 @@
 """Answers that are strictly JSON, and what every answer says to a browser."""
 
 import json
-import math
 from typing import Any
 
 from fastapi.responses import JSONResponse
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bert_classification.data.json_values import without_wild_numbers
 
 HEADERS = {
     # Whatever a record or a model may say, a browser runs and loads what stands here alone.
@@ -44,7 +45,7 @@ class StrictJSONResponse(JSONResponse):
         try:
             text = _dump(content)
         except ValueError:
-            text = _dump(_finite(content))
+            text = _dump(without_wild_numbers(content))
         try:
             return text.encode()
         except UnicodeEncodeError:
@@ -53,11 +54,3 @@ class StrictJSONResponse(JSONResponse):
 
 def _dump(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
