@@ -26,6 +26,7 @@ from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import write_whole
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
@@ -124,8 +125,15 @@ REPLACEMENTS = (
     Replacement(
         train,
         "train_model",
-        with_config_checks(train.train_model),
-        "What a config alone shows to be wrong is said before anything is read.",
+        with_refusals_of_ranks(with_config_checks(train.train_model)),
+        "What a config alone shows to be wrong is said before anything is read, and what one of "
+        "several processes refuses is said as one would.",
+    ),
+    Replacement(
+        train,
+        "_train_worker",
+        train_worker,
+        "The same, in each of the processes.",
     ),
     Replacement(
         find_learning_rate,
