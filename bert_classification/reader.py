@@ -265,7 +265,7 @@ def _read_label_names(label_names: Optional[Union[str, list[str]]]) -> Optional[
     else:
         names = [line.strip() for _, line in read_lines(label_names) if line.strip()]
     for name in names or ():
-        check_label(name)
+        check_label(name, "label_names")
     if names is not None and (not names or len(set(names)) < len(names)):
         raise ConfigurationError("`label_names` is empty or names a label twice.")
     return names
