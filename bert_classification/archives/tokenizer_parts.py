@@ -20,6 +20,8 @@ PARTS = {
     ),
 }
 MAX_PARTS = 32
+MAX_WORD = 1_000
+"""Characters of a word that is looked up, which takes their square in time; BERT's are 100."""
 
 
 def check_parts(path: Path) -> None:
@@ -31,6 +33,13 @@ def check_parts(path: Path) -> None:
         raise InvalidArchiveError(f"its {path.name} is damaged ({reason}).") from error
     if not isinstance(settings, dict):
         raise InvalidArchiveError(f"its {path.name} is no object.")
+    model = settings.get("model")
+    longest = model.get("max_input_chars_per_word", 0) if isinstance(model, dict) else 0
+    if not isinstance(longest, int) or longest > MAX_WORD:
+        raise InvalidArchiveError(
+            f"`max_input_chars_per_word` in its {path.name} is {str(longest)[:100]}; expected at "
+            f"most {MAX_WORD}."
+        )
     for key, kinds in PARTS.items():
         for number, part in enumerate(_parts(settings.get(key)), 1):
             kind = part.get("type")

@@ -42,6 +42,8 @@ def watch(directory: Path) -> Events:
     installed = os.path.realpath(sysconfig.get_paths()["purelib"])
     home = (installed, sys.prefix, sys.base_prefix, str(ROOT), str(directory), *SYSTEM)
 
+    home_of_writes = (str(directory), f"/proc/{os.getpid()}/clear_refs")
+
     def notice(event: str, arguments: tuple) -> None:
         if event in ("socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.system"):
             events.append(f"{event} {arguments}")
@@ -51,7 +53,7 @@ def watch(directory: Path) -> Events:
             outside = str(directory / "outside")
             if path.startswith(outside) or not path.startswith(home):
                 events.append(f"open {path}")
-            elif writes and not path.startswith(str(directory)) and "__pycache__" not in path:
+            elif writes and not path.startswith(home_of_writes) and "__pycache__" not in path:
                 events.append(f"write {path}")
 
     sys.addaudithook(notice)

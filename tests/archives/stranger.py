@@ -241,7 +241,7 @@ NUMBERS = {
         ("dataset_reader.label_names", "[1, 2]", None),
         ("dataset_reader.label_names", '["a", "a"]', False),
         ("dataset_reader.label_names", '["\\ud800"]', False),
-        ("dataset_reader.doc_stride", "0", False),
+        ("dataset_reader.doc_stride", "0", None),
         ("dataset_reader.max_instances", "-1", None),
         ("dataset_reader.problem_type", '"regression"', None),
         ("random_seed", "NaN", False),
@@ -265,7 +265,7 @@ NUMBERS = {
 
 FIRST = {"type": "bert_for_classification", "token_indexers": "INNER"}
 CLASSES = {
-    f"{name} for a {section}": Hostile(set_config(section, value))
+    f"{name} for a {section}": Hostile(set_config(section, value), opens=None)
     for section, name, value in [
         ("dataset_reader", "multitask", {"type": "multitask", "readers": {"a": "OUTSIDE/x"}}),
         (
@@ -375,7 +375,9 @@ VOCABULARIES = {
     ),
     "a version of the future": Hostile(write("meta.json", '{"version": "99.0.0"}'), opens=None),
     "a version that is a list": Hostile(write("meta.json", '{"version": [1]}')),
-    "a version of a megabyte": Hostile(write("meta.json", '{"version": "' + "1." * 2**19 + '"}')),
+    "a version of a megabyte": Hostile(
+        write("meta.json", '{"version": "' + "1." * 2**19 + '"}'), opens=None
+    ),
     "deep metadata": Hostile(write("meta.json", '{"version": ' + "[" * 10**5)),
 }
 
@@ -435,15 +437,15 @@ TOKENIZERS = {
             "a model of another kind",
             "model",
             {"type": "BPE", "vocab": {"a": 0}, "merges": []},
-            False,
+            None,
         ),
         (
             "a unigram of NaN",
             "model",
             {"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0]]},
-            False,
+            None,
         ),
-        ("long words", "model.max_input_chars_per_word", 10**12, None),
+        ("long words", "model.max_input_chars_per_word", 10**12, False),
         ("no words", "model.max_input_chars_per_word", 0, None),
         ("a negative limit", "model.max_input_chars_per_word", -1, False),
         ("another unknown piece", "model.unk_token", "nothing", None),
@@ -496,7 +498,17 @@ TOKENIZERS = {
             None,
         ),
     ]
-} | {
+}
+TOKENIZERS |= {
+    # transformers makes its own normalizer for the class that BERT has, and none for this one.
+    f"{name}, of no class": hostile._replace(
+        change=after(
+            hostile.change, set_json(SETTINGS, "tokenizer_class", "PreTrainedTokenizerFast")
+        )
+    )
+    for name, hostile in TOKENIZERS.items()
+}
+TOKENIZERS |= {
     f"tokenizer_config: {key}": Hostile(set_json(SETTINGS, key, value), opens=None)
     for key, value in [
         ("model_max_length", -1),
