@@ -87,6 +87,11 @@ class BertPredictor(Predictor):
         max_record_tokens: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
+        if not isinstance(dataset_reader, BertReader):
+            raise ConfigurationError(
+                f"{type(self).__name__} needs the reader of its task; `dataset_reader` is a "
+                f"{type(dataset_reader).__name__}."
+            )
         check_count("token_budget", token_budget)
         if max_record_tokens is not None and max_record_tokens < 1:
             raise ConfigurationError(
