@@ -154,7 +154,7 @@ def _load(
     replaced = parse_overrides(overrides)
     config = Params(with_overrides(written, replaced) if replaced else written)
     permitted = frozenset(strings(replaced))
-    check_names(config.as_dict(quiet=True), permitted)
+    check_names(config.as_dict(quiet=True), permitted, str(directory))
     with (
         registered_names_only(permitted),
         sealed(str(directory), set(strings(written)) - permitted),
