@@ -96,6 +96,20 @@ def test_dropout_is_on_in_training_and_follows_the_seed(bert) -> None:
     assert torch.equal(runs[0], runs[1]) and not torch.equal(runs[0], runs[2])
 
 
+def test_who_looks_at_the_embeddings_sees_one_text_a_row_and_changes_nothing(bert) -> None:
+    ids, types, mask = random_batch([3, 9, 5])
+    bert.train()
+    torch.manual_seed(1)
+    alone = encode(bert, ids, types, mask).hidden_states
+    seen: list[torch.Size] = []
+    look_up = bert.embeddings.word_embeddings
+    hook = look_up.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    torch.manual_seed(1)
+    looked_at = encode(bert, ids, types, mask).hidden_states
+    hook.remove()
+    assert torch.equal(alone, looked_at) and [shape[:2] for shape in seen] == [(3, 9)]
+
+
 def test_hidden_states_and_attentions_on_request(bert) -> None:
     ids, types, mask = random_batch([4, 9])
     tokens = {"bert": {"input_ids": ids, "token_type_ids": types, "mask": mask}}

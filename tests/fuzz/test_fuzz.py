@@ -191,7 +191,7 @@ def test_archives(request, tmp_path) -> None:
         extract(GOOD, contents)
         try:
             make(both(HOSTILE[first], HOSTILE[second]), contents, tmp_path / "outside", archive)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+        except Exception:
             # The second change needed what the first one had spoilt.
             return
         answer = knock(all_doors[door], archive)
