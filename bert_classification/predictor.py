@@ -18,6 +18,8 @@ from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
 from bert_classification.data.json_values import dump_json, is_too_deep
 from bert_classification.data.outcomes import replace_successes, sentence_of, successes
+from bert_classification.data.piece_names import add_piece_names
+from bert_classification.data.piece_tokens import TokensField
 from bert_classification.data.records import RecordError, expect_object
 from bert_classification.data.text_field import num_word_pieces
 from bert_classification.reader import BertReader
@@ -97,6 +99,8 @@ class BertPredictor(Predictor):
         self._kinds_of_failures: set[type] = set()
         self.precision = precision
         set_precision(self._model.bert, precision)
+        embedded = self.get_interpretable_layer().num_embeddings
+        add_piece_names(self._model.vocab, self._dataset_reader.tokenizer, embedded)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -223,10 +227,18 @@ class BertPredictor(Predictor):
         example = self._dataset_reader.parse(json_dict, "the record", labelled=False)
         return self._dataset_reader.to_instances([example])[0]
 
-    def get_interpretable_layer(self) -> torch.nn.Module:
+    def with_tokens(self, instance: Instance) -> Instance:
+        """Copies an instance; the word pieces of the copy are tokens that may be changed."""
+        copied = instance.duplicate()
+        tokens: Any = copied["tokens"]
+        if not isinstance(tokens, TokensField):
+            copied.fields["tokens"] = TokensField(tokens, self._dataset_reader.tokenizer)  # type: ignore[index]
+        return copied
+
+    def get_interpretable_layer(self) -> torch.nn.Embedding:
         return self._model.bert.embeddings.word_embeddings
 
-    def get_interpretable_text_field_embedder(self) -> torch.nn.Module:
+    def get_interpretable_text_field_embedder(self) -> torch.nn.Embedding:
         return self._model.bert.embeddings.word_embeddings
 
 

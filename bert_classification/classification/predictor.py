@@ -27,6 +27,6 @@ class BertForClassificationPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         labelled.add_field("label", self._model.objective.predicted_field(outputs))
         return [labelled]

@@ -25,6 +25,6 @@ class BertForMultipleChoicePredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         labelled.add_field("label", LabelField(int(outputs["label"]), skip_indexing=True))
         return [labelled]

@@ -27,6 +27,6 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         labelled.add_field("label", LabelField(int(outputs["probs"].argmax()), skip_indexing=True))
         return [labelled]

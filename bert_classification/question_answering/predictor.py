@@ -71,7 +71,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         offsets, windows = (
             cast(Any, instance[key]).tensor.numpy() for key in ("offsets", "windows")
         )

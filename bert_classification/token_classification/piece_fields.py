@@ -32,6 +32,9 @@ class WordIdsField(Field[torch.Tensor]):
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
         return _pad(self.words, padding_lengths["pieces"], -1)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WordIdsField) and numpy.array_equal(self.words, other.words)
+
     def empty_field(self) -> "WordIdsField":
         return WordIdsField(numpy.empty(0, numpy.int32))
 
@@ -104,6 +107,10 @@ class TagsField(Field[torch.Tensor]):
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
         return _pad(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
+
+    def __eq__(self, other: object) -> bool:
+        same_tags = isinstance(other, TagsField) and list(self.tags) == list(other.tags)
+        return same_tags and numpy.array_equal(self.words, other.words)
 
     def empty_field(self) -> "TagsField":
         return TagsField(

@@ -90,7 +90,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         windows = [field.words for field in cast(Any, instance["word_ids"])]
         field = self._dataset_reader.tags_field(outputs["tags"], windows, "the prediction")
         labelled.add_field("tags", field, self._model.vocab)
