@@ -68,6 +68,8 @@ class BertPredictor(Predictor):
     segment_keys : `Tuple[str, ...]`
         The attributes of the reader's example that hold the first and the second text which BERT
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
+    attacked_keys : `Tuple[str, ...]`
+        Those of them whose words an attack may change; by default all.
     """
 
     input_keys: tuple[str, ...] = ()
@@ -75,6 +77,7 @@ class BertPredictor(Predictor):
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
     segment_keys: tuple[str, ...] = ()
+    attacked_keys: tuple[str, ...] = ()
 
     _dataset_reader: BertReader
     _model: Any
@@ -226,6 +229,40 @@ class BertPredictor(Predictor):
     def _json_to_instance(self, json_dict: JsonDict) -> Instance:
         example = self._dataset_reader.parse(json_dict, "the record", labelled=False)
         return self._dataset_reader.to_instances([example])[0]
+
+    def answer(self, output: JsonDict) -> Any:
+        """Gives what of an output an attack is to change."""
+        return output["label"]
+
+    def confidence(self, output: JsonDict, answer: Any) -> float:
+        """Tells how sure an output is of an answer, from 0 to 1."""
+        index = answer if isinstance(answer, int) else list(self.labels).index(answer)
+        return output["probs"][index]
+
+    def wanted(self, target: Any) -> JsonDict:
+        """
+        Words the answer that an attack is to reach as an output, of which `answer` and
+        `predictions_to_labeled_instances` can be asked.
+        """
+        return {"label": target}
+
+    def protected_spans(self, output: JsonDict) -> list[tuple[int, int]]:
+        """Lists the spans, in characters of the text, that are a part of the answer."""
+        return []
+
+    def with_text(self, example: Any, key: str, choice: Optional[int], text: str) -> Any:
+        """
+        Gives an example with another text under a key, of a list at the position `choice`.
+
+        # Raises
+
+        `RecordError` when the text is none that the task can read.
+        """
+        if choice is None:
+            return example._replace(**{key: text})
+        texts = list(getattr(example, key))
+        texts[choice] = text
+        return example._replace(**{key: texts})
 
     def with_tokens(self, instance: Instance) -> Instance:
         """Copies an instance; the word pieces of the copy are tokens that may be changed."""

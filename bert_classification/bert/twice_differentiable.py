@@ -24,16 +24,17 @@ class TwiceDifferentiableAttention(torch.autograd.Function):
         ctx.save_for_backward(query, key, value)
         ctx.causal, ctx.scale = causal, scale
         with torch.enable_grad():
-            ctx.inputs = [states.detach().requires_grad_() for states in (query, key, value)]
-            ctx.output = scaled_dot_product_attention(*ctx.inputs, is_causal=causal, scale=scale)
+            q, k, v = (states.detach().requires_grad_() for states in (query, key, value))
+            ctx.inputs = (q, k, v)
+            ctx.output = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
         return ctx.output.detach()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Any, ...]:
         if torch.is_grad_enabled():
-            states = ctx.saved_tensors
-            attended = _attend(*states, ctx.causal, ctx.scale)
-            found = torch.autograd.grad(attended, states, gradient, create_graph=True)
+            query, key, value = ctx.saved_tensors
+            attended = _attend(query, key, value, ctx.causal, ctx.scale)
+            found = torch.autograd.grad(attended, (query, key, value), gradient, create_graph=True)
         else:
             found = torch.autograd.grad(ctx.output, ctx.inputs, gradient, retain_graph=True)
         return (*found, None, None)

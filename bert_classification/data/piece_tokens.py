@@ -15,6 +15,7 @@ from allennlp.data.fields.text_field import TextFieldTensors
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.text_field import WordPieceField
 
+
 class PieceToken(Token):
     """
     A word piece at its place among those that the text had at first.
@@ -168,8 +169,8 @@ class TokensField(SequenceField[TextFieldTensors]):
         foreign = [index for index, each in enumerate(tokens) if not isinstance(each, PieceToken)]
         if foreign and len(tokens) != len(self._places):
             raise ConfigurationError(
-                f"The token {str(tokens[foreign[0]])!r} is new, and others were taken out; exchange "
-                "tokens and take them out one after the other."
+                f"The token {str(tokens[foreign[0]])!r} is new, and others were taken out; "
+                "exchange tokens and take them out one after the other."
             )
         return numpy.array(
             [

@@ -6,6 +6,7 @@ import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import Field, Vocabulary
+from allennlp.data.fields import ListField
 
 from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.data.vocabulary import count_in_order
@@ -109,8 +110,9 @@ class TagsField(Field[torch.Tensor]):
         return _pad(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
 
     def __eq__(self, other: object) -> bool:
-        same_tags = isinstance(other, TagsField) and list(self.tags) == list(other.tags)
-        return same_tags and numpy.array_equal(self.words, other.words)
+        if not isinstance(other, TagsField) or list(self.tags) != list(other.tags):
+            return False
+        return numpy.array_equal(self.words, other.words)
 
     def empty_field(self) -> "TagsField":
         return TagsField(
@@ -119,6 +121,18 @@ class TagsField(Field[torch.Tensor]):
 
     def human_readable_repr(self) -> list[Optional[str]]:
         return [None if word < 0 else self.tags[word] for word in self.words]
+
+
+class TagWindows(ListField):
+    """The tags of a text's windows."""
+
+    @property
+    def labels(self) -> list[str]:
+        """AllenNLP's input reduction asks for a tag of each token; our tokens are word pieces."""
+        raise ConfigurationError(
+            "AllenNLP's input reduction needs tokens that are words, and BERT's are word pieces; "
+            "`allennlp attack --method input-reduction` takes out whole words."
+        )
 
 
 def _pad(values: numpy.ndarray, length: int, padding: int) -> torch.Tensor:
