@@ -13,12 +13,9 @@ from allennlp.interpret.influence_interpreters.simple_influence import get_inver
 from allennlp.nn.util import move_to_device
 from torch import Tensor
 
-from bert_classification.interpret.gradients import (
-    build,
-    label_as_predicted,
-    metrics_apart,
-)
-from bert_classification.predictor import BertPredictor
+from bert_classification.data.outcomes import replace_successes, successes
+from bert_classification.interpret.gradients import build, label_as_predicted, metrics_apart
+from bert_classification.predictor import BertPredictor, check_count
 from bert_classification.reader import BertReader
 
 FROZEN = (r"bert\.(?!pooler\.)",)
@@ -64,7 +61,7 @@ class Influence:
     def __init__(
         self,
         predictor: BertPredictor,
-        reader: BertReader,
+        reader: Any,
         train_data_path: str,
         params_to_freeze: Optional[Sequence[str]] = None,
         lissa_batch_size: int = 8,
@@ -73,7 +70,7 @@ class Influence:
         recursion_depth: Union[float, int] = 0.25,
         scale: float = 1e4,
     ) -> None:
-        if not predictor.gold_key or predictor.precision != "float32":
+        if not predictor.segment_keys or not predictor.gold_key or predictor.precision != "float32":
             raise ConfigurationError(
                 f"{type(predictor).__name__}: influence needs a task with labels, and float32."
             )
@@ -93,7 +90,7 @@ class Influence:
         depth = recursion_depth * len(self._batches) if share else recursion_depth
         self._batches.batches_per_epoch = max(1, round(depth))
 
-    def explain(self, records: Sequence[JsonDict], k: int = 10) -> list[JsonDict]:
+    def explain(self, records: Sequence[JsonDict], k: int = 10) -> list[Union[JsonDict, Exception]]:
         """
         Explains the answers to several records.
 
@@ -107,22 +104,23 @@ class Influence:
 
         # Returns
 
-        `List[JsonDict]`: `prediction`; `label`, `gold` or `prediction`; `loss`; and `supporting`
-        and `opposing`, those with the highest and with the lowest scores, the most extreme one
-        first: `{"location": ..., "record": {...}, "loss": ..., "score": ...}` each. To leave out a
+        `List[Union[JsonDict, Exception]]`: `prediction`; `label`, `gold` or `prediction`;
+        `loss`; and `supporting` and `opposing`, those with the highest and with the lowest scores,
+        the most extreme one first: `{"location": ..., "record": {...}, "loss": ..., "score": ...}` each. To leave out a
         supporting one in training would raise the loss, to leave out an opposing one would lower
-        it; scores can be compared, and have no unit.
-
-        # Raises
-
-        `RecordError` when a record is not what the task expects.
+        it; scores can be compared, and have no unit. An exception stands in the place of a record
+        that is not what the task expects.
         """
-        built = [self._build(record) for record in records]
+        check_count("k", k)
+        outcomes = [self._build_or_error(record) for record in records]
+        built = successes(outcomes)
+        if not built:
+            return outcomes
         with metrics_apart(self._predictor), self._trainable() as parameters:
             found = [self._gradient(labelled, parameters) for _, _, labelled in built]
             inverse = torch.stack([self._inverse_hvp(grads, parameters) for _, grads in found])
             scores, losses = self._scores(inverse, parameters)
-        return [
+        explained = [
             {
                 "prediction": self._predictor.predict_instance(instance),
                 "label": label,
@@ -132,6 +130,13 @@ class Influence:
             }
             for (label, instance, _), (loss, _), row in zip(built, found, scores)
         ]
+        return replace_successes(outcomes, explained)
+
+    def _build_or_error(self, record: JsonDict) -> Any:
+        try:
+            return self._build(record)
+        except Exception as error:
+            return error
 
     def _build(self, record: JsonDict) -> tuple[str, Instance, Instance]:
         example, instance = build(self._predictor, record)
