@@ -18,6 +18,9 @@ from bert_classification.interpret.gradients import (
 from bert_classification.interpret.words import Span
 from bert_classification.predictor import BertPredictor, check_count
 
+FADES = (0.25, 0.5, 0.75, 1.0)
+"""Where a model is sure of its answer the loss is flat; it is not where the text is fainter."""
+
 WORDS_AT_ONCE = 8
 """How many exchanges are tried in a batch; more flip in fewer words, and take longer."""
 
@@ -165,27 +168,23 @@ class HotFlip:
         if not words:
             return []
         gains = self._gains(edited, words, target)
-        # (words, at_once) each; several for a word, since the gradient is a guess.
-        each = max(1, math.ceil(2 * self._words_at_once / len(words)))
-        best, columns = gains.topk(min(each + 1, gains.size(1)))
+        # (words, some): what is best for each word, since the gradient is a guess.
+        some = math.ceil(self._words_at_once / len(words))
+        best, columns = gains.topk(min(some + 1, gains.size(1)))
         names = list(self._vocabulary.values())
-        ranked = sorted(
-            (
-                (gain, row, names[column])
-                for row, of_word in enumerate(zip(best.tolist(), columns.tolist()))
-                for gain, column in zip(*of_word)
-            ),
-            reverse=True,
-        )
-        proposed = [(words[row], name) for _, row, name in ranked]
-        return [(word, name) for word, name in proposed if word.text.lower() != name.lower()][
-            : self._words_at_once
-        ]
+        proposed: list[tuple[int, float, Span, str]] = []
+        for word, row, others in zip(words, best.tolist(), columns.tolist()):
+            new = [(gain, names[column]) for gain, column in zip(row, others)]
+            new = [(gain, name) for gain, name in new if name.lower() != word.text.lower()]
+            proposed += [(rank, -gain, word, name) for rank, (gain, name) in enumerate(new)]
+        # The best for every word come before the second best of any.
+        proposed.sort(key=lambda each: each[:2])
+        return [(word, name) for _, _, word, name in proposed[: self._words_at_once]]
 
     def _gains(self, edited: Edited, words: Sequence[Span], target: Any) -> Tensor:
         """
-        Computes what each exchange changes in the loss to the first order, shape `(words,
-        vocabulary)`: a word's first piece becomes the new one, the others go.
+        Guesses what each exchange changes in the loss by its gradient, shape `(words, vocabulary)`:
+        a word's first piece becomes the new one, the others go.
         """
         if target is None:
             labelled, sign = label_as_predicted(self._predictor, edited.instance), 1.0
@@ -194,9 +193,13 @@ class HotFlip:
             (labelled,) = self._predictor.predictions_to_labeled_instances(edited.instance, wanted)
             sign = -1.0
         embeddings = piece_embeddings(self._predictor, labelled)
-        gradients, _ = piece_gradients(self._predictor, labelled, torch.ones(1, len(embeddings)))
+        factors = torch.ones(len(FADES), len(embeddings))
+        factors[:, [place for word in words for row in word.places for place in row]] = (
+            torch.tensor(FADES).unsqueeze(1)
+        )
+        gradients, _ = piece_gradients(self._predictor, labelled, factors)
         # (pieces, width) and (pieces,)
-        gradient = sign * gradients[0].float()
+        gradient = sign * gradients.float().mean(0)
         present = (gradient * embeddings).sum(-1).cpu().numpy()
         # (words, width)
         firsts = torch.stack(

@@ -106,10 +106,10 @@ class Influence:
 
         `List[Union[JsonDict, Exception]]`: `prediction`; `label`, `gold` or `prediction`;
         `loss`; and `supporting` and `opposing`, those with the highest and with the lowest scores,
-        the most extreme one first: `{"location": ..., "record": {...}, "loss": ..., "score": ...}` each. To leave out a
-        supporting one in training would raise the loss, to leave out an opposing one would lower
-        it; scores can be compared, and have no unit. An exception stands in the place of a record
-        that is not what the task expects.
+        the most extreme one first: `{"location": ..., "record": {...}, "loss": ..., "score": ...}`
+        each. To leave out a supporting one in training would raise the loss, to leave out an
+        opposing one would lower it; scores can be compared, and have no unit. An exception
+        stands in the place of a record that is not what the task expects.
         """
         check_count("k", k)
         outcomes = [self._build_or_error(record) for record in records]

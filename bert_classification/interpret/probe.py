@@ -76,7 +76,7 @@ def probe(
 
 
 def _accuracy(vectors: numpy.ndarray, labels: numpy.ndarray) -> JsonDict:
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, C=0.01))
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, C=0.1))
     _, counts = numpy.unique(labels, return_counts=True)
     folds: Union[KFold, StratifiedKFold] = KFold(FOLDS, shuffle=True, random_state=0)
     if counts.min() >= FOLDS:
