@@ -13,6 +13,7 @@ from allennlp.training.metrics import Metric
 from torch import Tensor
 
 from bert_classification.data.records import RecordError
+from bert_classification.data.text_field import num_word_pieces
 from bert_classification.predictor import TOKEN_BUDGET, BertPredictor, with_settings
 
 MAX_PIECES = 2048
@@ -45,8 +46,7 @@ def build(predictor: BertPredictor, record: JsonDict) -> tuple[Any, Instance]:
     (instance,) = predictor._dataset_reader.instances_or_errors([example])
     if isinstance(instance, Exception):
         raise instance
-    pieces = len(predictor.with_tokens(instance)["tokens"].ids)  # type: ignore[attr-defined]
-    if pieces > MAX_PIECES:
+    if (pieces := num_word_pieces(instance)) > MAX_PIECES:
         raise RecordError(
             f"the record has {pieces} word pieces in all; word importance is told of up to "
             f"{MAX_PIECES}. Shorten it."

@@ -217,6 +217,8 @@ class Influence:
     def _describe(self, example: Any) -> JsonDict:
         texts = {key: getattr(example, key) for key in self._predictor.segment_keys}
         gold = getattr(example, self._predictor.gold_key)
+        if isinstance(gold, int) and self._predictor.labels:
+            gold = self._predictor.labels[gold]
         named = [each._asdict() for each in gold] if self._predictor.gold_key == "answers" else gold
         return {
             **{key: text for key, text in texts.items() if text is not None},

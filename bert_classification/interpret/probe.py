@@ -97,9 +97,11 @@ def _collect(
         instances = reader.to_instances(examples)
         hidden = _hidden_states(predictor, instances)
         for example, instance, states in zip(examples, instances, hidden):
-            found, names = _of_example(example, instance, states, pooling)
+            found, golds = _of_example(example, instance, states, pooling)
             vectors.append(found)
-            labels += names
+            labels += [
+                str(predictor.labels[gold] if isinstance(gold, int) else gold) for gold in golds
+            ]
         if len(labels) >= max_examples:
             break
     return torch.cat(vectors)[:max_examples].numpy(), numpy.array(labels[:max_examples])
@@ -120,7 +122,7 @@ def _hidden_states(predictor: BertPredictor, instances: Sequence[Instance]) -> I
 
 def _of_example(
     example: Any, instance: Instance, states: Tensor, pooling: str
-) -> tuple[Tensor, list[str]]:
+) -> tuple[Tensor, list[Any]]:
     """Gives vectors of shape `(labels, layers + 1, width)`, and the labels."""
     tags: Optional[Sequence[str]] = getattr(example, "tags", None)
     if tags is not None:
@@ -134,7 +136,7 @@ def _of_example(
     length = len(row[0]) if hasattr(row, "field_list") else len(row)
     # (layers + 1, width), of the first window.
     vector = states[0, :, 0] if pooling == "cls" else states[0, :, :length].mean(1)
-    return vector.unsqueeze(0), [str(label)]
+    return vector.unsqueeze(0), [label]
 
 
 def _of_words(instance: Instance, states: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """How much each word of a record counts for the model's answer."""
 
+import copy
 from typing import Any, NamedTuple, Sequence
 
 import numpy
@@ -16,6 +17,7 @@ from bert_classification.interpret.gradients import (
     metrics_apart,
     piece_embeddings,
     piece_gradients,
+    plain_model,
 )
 from bert_classification.interpret.words import Span, find_spans
 from bert_classification.predictor import BertPredictor, check_count
@@ -44,8 +46,9 @@ def explain(
     list of `{"key": ..., "choice": ...?, "text": ..., "start": ..., "end": ..., "score": ...}` with
     characters of the text under `key`, `end` exclusive. By integrated gradients a score above 0
     speaks for the answer and one below 0 against it; their sum, `total`, is what the texts change
-    in the logarithm of the answer's probability (the negative loss), up to the error of the
-    integral; `difference` is that change. By the other methods scores are shares without a sign,
+    in the logarithm of the answer's probability (the negative loss; of a regression in the negative
+    square of the distance from one above the score), up to the error of the integral; `difference`
+    is that change. By the other methods scores are shares without a sign,
     whose sum is 1. What BERT does not see scores 0; special pieces are left out.
 
     # Raises
@@ -118,7 +121,9 @@ def integrate(
 
 def _of_allennlp(predictor: BertPredictor, record: JsonDict, method: str) -> numpy.ndarray:
     """Computes the share of each piece, special ones included."""
-    interpreter: Any = SaliencyInterpreter.by_name(method)(predictor)  # type: ignore[call-arg]
+    plain = copy.copy(predictor)
+    plain._model = plain_model(predictor)
+    interpreter: Any = SaliencyInterpreter.by_name(method)(plain)  # type: ignore[call-arg]
     try:
         with metrics_apart(predictor):
             found = interpreter.saliency_interpret_from_json(record)["instance_1"]

@@ -64,7 +64,7 @@ def test_a_token_is_exchanged() -> None:
 
 
 def test_what_is_taken_out_is_hidden_and_keeps_its_place() -> None:
-    field = TokensField(ListField([text_field("the new"), text_field("was cold")]), TOKENIZER)
+    field = TokensField(ListField([text_field("the new"), text_field("was it")]), TOKENIZER)
     field.tokens = [token for token in field.tokens if token.text != "new"]
     mask = tensors_of(field)["mask"][0]
     assert numpy.flatnonzero(~mask[0].numpy()).tolist() == [2]

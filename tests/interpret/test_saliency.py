@@ -1,5 +1,7 @@
 """The share of words in an answer."""
 
+from typing import Any
+
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -15,6 +17,8 @@ from bert_classification.interpret.gradients import (
 from bert_classification.interpret.saliency import METHODS, explain
 from tests.interpret.support import predictor_of
 from tests.support import EXPLAINED, FIXTURES, short_record
+
+CHOICES = {"prompt": "What do you find in a nest?", "choices": ["eggs and some feathers", "tea"]}
 
 
 @pytest.mark.parametrize("task", EXPLAINED)
@@ -50,8 +54,7 @@ def test_the_word_that_decides_is_found(planted, method) -> None:
 
 def test_rows_of_unequal_length_keep_their_order() -> None:
     predictor = predictor_of("multiple_choice")
-    record = {"prompt": "What do you find in a nest?", "choices": ["eggs and some feathers", "tea"]}
-    _, instance = build(predictor, record)
+    _, instance = build(predictor, CHOICES)
     labelled = label_as_predicted(predictor, instance)
     ids = torch.from_numpy(labelled["tokens"].ids).long()
     seen: list[torch.Tensor] = []
@@ -75,12 +78,14 @@ def test_the_model_stays_as_it_was() -> None:
     assert predictor._model.objective._matthews.gold == []
 
 
-def test_attentions_asked_for_do_not_matter() -> None:
-    archive, record = FIXTURES / "archives" / "classification.tar.gz", {"text": "the soup"}
+@pytest.mark.parametrize("method", METHODS[:2])
+def test_attentions_asked_for_do_not_matter(method) -> None:
+    archive, record = FIXTURES / "archives" / "multiple_choice.tar.gz", CHOICES
     wanted = '{"model.output_attentions": true}'
-    with_them = Predictor.from_path(archive, overrides=wanted)
-    found = explain(with_them, record, steps=3)["words"]  # type: ignore[arg-type]
-    plain = explain(Predictor.from_path(archive), record, steps=3)["words"]  # type: ignore[arg-type]
+    with_them: Any = Predictor.from_path(archive, overrides=wanted)
+    without: Any = Predictor.from_path(archive)
+    found = explain(with_them, record, method, steps=3)["words"]
+    plain = explain(without, record, method, steps=3)["words"]
     assert [word["score"] for word in found] == pytest.approx([word["score"] for word in plain])
 
 
