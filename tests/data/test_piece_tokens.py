@@ -112,3 +112,15 @@ def test_a_namespace_of_that_name_stays() -> None:
     vocab.add_token_to_namespace("a label", "tokens")
     add_piece_names(vocab, TOKENIZER, embedded=10)
     assert vocab.get_token_from_index(2, "tokens") == "a label"
+
+
+def test_names_of_pieces_are_not_saved(tmp_path) -> None:
+    vocab = Vocabulary()
+    vocab.add_token_to_namespace("good", "labels")
+    add_piece_names(vocab, TOKENIZER, embedded=10)
+    vocab.save_to_files(str(tmp_path / "vocabulary"))
+    assert sorted(path.name for path in (tmp_path / "vocabulary").glob("*.txt")) == [
+        "labels.txt",
+        "non_padded_namespaces.txt",
+    ]
+    assert vocab.get_token_from_index(7, "tokens") == TOKENIZER.convert_ids_to_tokens([7])[0]
