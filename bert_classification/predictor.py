@@ -19,6 +19,8 @@ from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
 from bert_classification.data.json_values import dump_json, is_too_deep
 from bert_classification.data.outcomes import replace_successes, sentence_of, successes
+from bert_classification.data.piece_names import add_piece_names
+from bert_classification.data.piece_tokens import TokensField
 from bert_classification.data.records import RecordError, expect_object
 from bert_classification.data.text_field import num_word_pieces
 from bert_classification.reader import BertReader
@@ -67,6 +69,8 @@ class BertPredictor(Predictor):
     segment_keys : `Tuple[str, ...]`
         The attributes of the reader's example that hold the first and the second text which BERT
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
+    attacked_keys : `Tuple[str, ...]`
+        Those of them whose words an attack may change; by default all.
     """
 
     input_keys: tuple[str, ...] = ()
@@ -74,6 +78,7 @@ class BertPredictor(Predictor):
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
     segment_keys: tuple[str, ...] = ()
+    attacked_keys: tuple[str, ...] = ()
 
     _dataset_reader: BertReader
     _model: Any
@@ -104,6 +109,8 @@ class BertPredictor(Predictor):
         self.precision = precision
         self._bert = find_bert(model)
         set_precision(self._bert, precision)
+        embedded = self.get_interpretable_layer().num_embeddings
+        add_piece_names(self._model.vocab, self._dataset_reader.tokenizer, embedded)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -230,10 +237,52 @@ class BertPredictor(Predictor):
         example = self._dataset_reader.parse(json_dict, "the record", labelled=False)
         return self._dataset_reader.to_instances([example])[0]
 
-    def get_interpretable_layer(self) -> torch.nn.Module:
+    def answer(self, output: JsonDict) -> Any:
+        """Gives what of an output an attack is to change."""
+        return output["label"]
+
+    def confidence(self, output: JsonDict, answer: Any) -> float:
+        """Tells how sure an output is of an answer, from 0 to 1."""
+        index = answer if isinstance(answer, int) else list(self.labels).index(answer)
+        return output["probs"][index]
+
+    def wanted(self, target: Any) -> JsonDict:
+        """
+        Words the answer that an attack is to reach as an output, of which `answer` and
+        `predictions_to_labeled_instances` can be asked.
+        """
+        return {"label": target}
+
+    def protected_spans(self, output: JsonDict) -> list[tuple[int, int]]:
+        """Lists the spans, in characters of the text, that are a part of the answer."""
+        return []
+
+    def with_text(self, example: Any, key: str, choice: Optional[int], text: str) -> Any:
+        """
+        Gives an example with another text under a key, of a list at the position `choice`.
+
+        # Raises
+
+        `RecordError` when the text is none that the task can read.
+        """
+        if choice is None:
+            return example._replace(**{key: text})
+        texts = list(getattr(example, key))
+        texts[choice] = text
+        return example._replace(**{key: texts})
+
+    def with_tokens(self, instance: Instance) -> Instance:
+        """Copies an instance; the word pieces of the copy are tokens that may be changed."""
+        copied = instance.duplicate()
+        tokens: Any = copied["tokens"]
+        if not isinstance(tokens, TokensField):
+            copied.fields["tokens"] = TokensField(tokens, self._dataset_reader.tokenizer)  # type: ignore[index]
+        return copied
+
+    def get_interpretable_layer(self) -> torch.nn.Embedding:
         return self._bert.embeddings.word_embeddings
 
-    def get_interpretable_text_field_embedder(self) -> torch.nn.Module:
+    def get_interpretable_text_field_embedder(self) -> torch.nn.Embedding:
         return self._bert.embeddings.word_embeddings
 
 

@@ -19,9 +19,9 @@ def packed_batches(monkeypatch) -> list[list[int]]:
     """Gives the lengths of the texts that go through BERT together, as they are packed."""
     batches = []
 
-    def packing(mask):
+    def packing(mask, in_order):
         batches.append(sorted(mask.sum(-1).tolist()))
-        return pack(mask)
+        return pack(mask, in_order)
 
     monkeypatch.setattr("bert_classification.bert.encoder.pack", packing)
     return batches

@@ -97,8 +97,10 @@ def _encode_packed(
     # Any other attention would let the texts of the row see each other.
     assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
     shape = input_ids.shape
+    # Gradients outside training are for those who look at single pieces, in the batch's order.
+    in_order = torch.is_grad_enabled() and not bert.training
     # Of the mask (texts, length), whatever dimensions lead.
-    packing = pack(mask.reshape(-1, shape[-1]).bool())
+    packing = pack(mask.reshape(-1, shape[-1]).bool(), in_order)
     # (1, pieces, width)
     embedded = _embed(bert, input_ids, token_type_ids, packing)
     rounded, length_groups = round_up(embedded, packing.length_groups)

@@ -17,6 +17,7 @@ from transformers.masking_utils import sdpa_mask
 from transformers.models.bert.modeling_bert import eager_attention_forward
 
 from bert_classification.bert.dropout_attention import DropoutAttention, LengthGroups
+from bert_classification.bert.twice_differentiable import TwiceDifferentiableAttention
 
 ATTENTION = "bert_classification_packed"
 MAX_MATMUL_LENGTH = 40
@@ -41,12 +42,17 @@ class Packing(NamedTuple):
     length_groups: LengthGroups
 
 
-def pack(mask: Tensor) -> Packing:
-    """Computes the packing of a batch whose pieces `mask`, of shape `(texts, length)`, shows."""
+def pack(mask: Tensor, in_order: bool = False) -> Packing:
+    """
+    Computes the packing of a batch whose pieces `mask`, of shape `(texts, length)`, shows: shorter
+    texts come first, or all of them `in_order`.
+    """
     # (texts,)
     lengths = mask.sum(-1)
-    # Both (texts,), shorter texts first.
+    # Both (texts,)
     sorted_lengths, order = lengths.sort(stable=True)
+    if in_order:
+        sorted_lengths, order = lengths, torch.arange(len(lengths), device=mask.device)
     columns = torch.arange(mask.size(1), device=mask.device)
     # (texts, length), of which the mask leaves (pieces,).
     indices = (order.unsqueeze(1) * mask.size(1) + columns)[mask[order]]
@@ -112,6 +118,7 @@ def attend(
     packed = [states.squeeze(0).transpose(0, 1) for states in (query, key, value)]
     causal = getattr(module, "is_causal", False)
     scale = query.size(-1) ** -0.5 if scaling is None else scaling
+    studied = torch.is_grad_enabled() and not module.training
     use_matmul = not causal and query.device.type == "cpu" and query.dtype is torch.float32
     if use_matmul and 0 < dropout < 1:
         packed[0] = packed[0] * scale
@@ -124,6 +131,8 @@ def attend(
         short = group[1] <= MAX_MATMUL_LENGTH
         if use_matmul and not dropout and short and not torch.is_grad_enabled():
             texts = (q * scale @ k.transpose(-1, -2)).softmax(-1) @ v
+        elif studied and not dropout:
+            texts = TwiceDifferentiableAttention.apply(q, k, v, causal, scale)
         else:
             texts = scaled_dot_product_attention(
                 q, k, v, dropout_p=dropout, is_causal=causal, scale=scale

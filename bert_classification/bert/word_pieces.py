@@ -87,6 +87,10 @@ class WordPieceTokenizer:
         """Looks up the word pieces with these ids, as they stand in the vocabulary."""
         return [self._tokenizer.id_to_token(int(index)) or "[UNK]" for index in ids]
 
+    def token_to_id(self, token: str) -> Optional[int]:
+        """Looks up a word piece as it stands in the vocabulary; `None` when there is none such."""
+        return self._tokenizer.token_to_id(token)
+
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 

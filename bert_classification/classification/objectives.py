@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, mse_loss
 
 from bert_classification.classification.label_weights import balanced_weights, per_label
+from bert_classification.data.values import find_label
 from bert_classification.training.collected_metric import CollectedMetric
 
 
@@ -73,7 +74,10 @@ class SingleLabel(torch.nn.Module):
         return decoded
 
     def predicted_field(self, output: dict[str, Any]) -> Field:
-        return LabelField(int(output["probs"].argmax()), skip_indexing=True)
+        """Makes the field of the best label, or of the one that a caller wants by its name."""
+        wanted = "probs" not in output
+        index = find_label(output["label"], self.names) if wanted else output["probs"].argmax()
+        return LabelField(int(index), skip_indexing=True)
 
     def metrics(self, reset: bool) -> dict[str, float]:
         f1 = self._f1.get_metric(reset)["fscore"]
@@ -143,7 +147,12 @@ class MultiLabel(torch.nn.Module):
         }
 
     def predicted_field(self, output: dict[str, Any]) -> Field:
-        chosen = output["probs"] >= self.thresholds.cpu().numpy()
+        """Makes the field of the labels given, or of those that a caller wants by their names."""
+        if "probs" in output:
+            chosen = output["probs"] >= self.thresholds.cpu().numpy()
+        else:
+            chosen = numpy.zeros(len(self.names), bool)
+            chosen[[find_label(name, self.names) for name in output["labels"]]] = True
         return ArrayField(chosen.astype(numpy.float32))
 
     def metrics(self, reset: bool) -> dict[str, float]:
@@ -187,8 +196,8 @@ class Regression(torch.nn.Module):
         return {}
 
     def predicted_field(self, output: dict[str, Any]) -> Field:
-        # At the score itself the loss is flat; one below, its gradient is that of the score.
-        return ArrayField(numpy.array(output["score"] - 1, numpy.float32))
+        # At the score itself the loss is flat; one above, it falls where the score rises.
+        return ArrayField(numpy.array(output["score"] + 1, numpy.float32))
 
     def metrics(self, reset: bool) -> dict[str, float]:
         return self._scores.get_metric(reset)

@@ -1,9 +1,14 @@
-from typing import Sequence
+import math
+from typing import Any, Sequence
 
 import numpy
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
+from bert_classification.classification.objectives import MultiLabel
+from bert_classification.data.values import find_label
 from bert_classification.predictor import BertPredictor
 
 
@@ -27,6 +32,24 @@ class BertForClassificationPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         labelled.add_field("label", self._model.objective.predicted_field(outputs))
         return [labelled]
+
+    def answer(self, output: JsonDict) -> Any:
+        if "score" in output:
+            raise ConfigurationError("a regression gives a score, which is no label to change.")
+        return output.get("label", output.get("labels"))
+
+    def confidence(self, output: JsonDict, answer: Any) -> float:
+        if "label" in output:
+            return super().confidence(output, answer)
+        chances = zip(self.labels, output["probs"])
+        return math.prod(prob if name in answer else 1 - prob for name, prob in chances)
+
+    def wanted(self, target: Any) -> JsonDict:
+        if not isinstance(self._model.objective, MultiLabel):
+            return {"label": self.labels[find_label(target, self.labels)]}
+        names = target if isinstance(target, list) else [target]
+        positions = sorted(find_label(name, self.labels) for name in names)
+        return {"labels": [self.labels[position] for position in positions]}

@@ -8,41 +8,28 @@ only.
 """
 
 import logging
-import os
-import sys
-from contextlib import contextmanager, nullcontext, suppress
-from typing import Any, ContextManager, Iterable, Iterator, NamedTuple, Optional, Union
+from typing import Any, Iterator
 
 from allennlp.commands import predict
-from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import Instance
 
-from bert_classification.commands.output import (
-    OutputError,
-    aside_of,
-    is_same_file,
-    open_output,
-    unwritable,
+from bert_classification.commands.json_lines import (
+    Line,
+    check_overwrites_nothing,
+    console_errors,
+    ended_quietly,
+    open_input,
+    parse_line,
+    read_lines,
 )
-from bert_classification.data.files import DAMAGED, gzip_error, open_bytes
+from bert_classification.commands.output import open_output
 from bert_classification.data.outcomes import replace_successes, successes
-from bert_classification.data.records import RecordError, parse_json_line
+from bert_classification.data.records import RecordError
 from bert_classification.predictor import BertPredictor
 
 logger = logging.getLogger(__name__)
-
-# As a shell counts what a signal has ended.
-CLOSED_PIPE, INTERRUPTED = 128 + 13, 128 + 2
-
-
-class Line(NamedTuple):
-    """A line of the input, its number, and why it is no text, if so."""
-
-    number: int
-    text: str
-    error: Optional[RecordError] = None
 
 
 class PredictManager(predict._PredictManager):
@@ -57,27 +44,11 @@ class PredictManager(predict._PredictManager):
     def __init__(self, predictor, input_file: str, output_file, *args, **kwargs) -> None:
         super().__init__(predictor, input_file, None, *args, **kwargs)
         self._output_path = output_file
-        for path in (output_file, output_file and aside_of(output_file)):
-            if is_same_file(input_file, path):
-                raise ConfigurationError(
-                    f"`--output-file` {output_file} would overwrite the input file; name another."
-                )
+        check_overwrites_nothing(input_file, output_file, "--output-file")
 
     def run(self) -> None:
-        if hasattr(sys.stdout, "reconfigure"):
-            # A console that does not know a character gets its escape.
-            sys.stdout.reconfigure(errors="backslashreplace")
-        try:
+        with ended_quietly():
             self._predict_all()
-            with _console_errors():
-                sys.stdout.flush()
-        except BrokenPipeError:
-            _close_standard_output()
-            sys.exit(CLOSED_PIPE)
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
-        except OutputError as error:
-            sys.exit(str(error))
 
     def _predict_all(self) -> None:
         if not isinstance(self._predictor, BertPredictor) or self._dataset_reader is not None:
@@ -85,13 +56,11 @@ class PredictManager(predict._PredictManager):
                 super().run()
             return
         # What is missing is missed before anything is written.
-        with self._open_input() as source, open_output(self._output_path) as self._output_file:
-            self._predict_lines(self._predictor, _read_lines(source, self._input_file))
-
-    def _open_input(self) -> ContextManager[Iterable[Any]]:
-        if self._input_file != "-":
-            return open_bytes(self._input_file)
-        return nullcontext(getattr(sys.stdin, "buffer", sys.stdin))
+        with (
+            open_input(self._input_file) as source,
+            open_output(self._output_path) as self._output_file,
+        ):
+            self._predict_lines(self._predictor, read_lines(source, self._input_file))
 
     def _predict_lines(self, predictor: BertPredictor, lines: Iterator[Line]) -> None:
         records, errors = 0, 0
@@ -112,7 +81,7 @@ class PredictManager(predict._PredictManager):
         predictor._dataset_reader.report_truncation(self._input_file)
 
     def _maybe_print_to_console_and_file(self, *args: Any) -> None:
-        with _console_errors():
+        with console_errors():
             super()._maybe_print_to_console_and_file(*args)
 
     def _predict_instances(self, batch_data: list[Instance]) -> Iterator[str]:
@@ -123,34 +92,9 @@ class PredictManager(predict._PredictManager):
             yield self._predictor.dump_line(self._predictor.output({}, output))
 
 
-def _read_lines(source: Iterable[Any], path: str) -> Iterator[Line]:
-    """Yields the lines that are not blank, each decoded by itself; a byte-order mark is dropped."""
-    number = 0
-    try:
-        for data in source:
-            data = data.encode(errors="surrogateescape") if isinstance(data, str) else data
-            for part in data.splitlines():
-                number += 1
-                line = _decode(part.removeprefix(b"\xef\xbb\xbf") if number == 1 else part, number)
-                if line.text.strip():
-                    yield line
-    except DAMAGED as error:
-        raise gzip_error(path, error) from error
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _decode(data: bytes, number: int) -> Line:
-    try:
-        return Line(number, data.decode())
-    except UnicodeDecodeError as error:
-        reason = f"the line: not UTF-8 text ({error.reason}, byte {error.start + 1})."
-        return Line(number, data.decode(errors="backslashreplace"), RecordError(reason))
-
-
 def predict_lines(predictor: BertPredictor, lines: list[Line]) -> list[dict]:
     """Predicts each line of JSON; an error has the line's number beside it."""
-    records = [_parse(line) for line in lines]
+    records = [parse_line(line) for line in lines]
     predicted = predictor.predict_batch_json(successes(records))
     outputs = [
         {"error": str(each)} if isinstance(each, RecordError) else each
@@ -160,28 +104,3 @@ def predict_lines(predictor: BertPredictor, lines: list[Line]) -> list[dict]:
         {**output, "line": line.number} if "error" in output else output
         for line, output in zip(lines, outputs)
     ]
-
-
-def _parse(line: Line) -> Union[dict[str, Any], RecordError]:
-    try:
-        return line.error or parse_json_line(line.text, "the line")
-    except RecordError as error:
-        return error
-
-
-@contextmanager
-def _console_errors() -> Iterator[None]:
-    """Words what standard output raises; what no one reads any more is the caller's matter."""
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        _close_standard_output()
-        raise unwritable("standard output", error) from error
-
-
-def _close_standard_output() -> None:
-    # The interpreter would complain of what it cannot write at its end.
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

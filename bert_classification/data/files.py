@@ -7,7 +7,7 @@ import os
 import re
 import zlib
 from contextlib import suppress
-from typing import BinaryIO, Iterator, TextIO, cast
+from typing import Any, BinaryIO, Iterator, TextIO, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -100,7 +100,7 @@ def _open_binary(local: str) -> BinaryIO:
     if file.peek(2)[:2] != GZIP:
         return file
     unpacked = gzip.GzipFile(fileobj=file)
-    unpacked.myfileobj = file  # It is closed with it.
+    unpacked.myfileobj = cast(Any, file)  # It is closed with it.
     return cast(BinaryIO, unpacked)
 
 

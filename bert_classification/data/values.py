@@ -124,3 +124,13 @@ def check_label(text: str, key: str = "label") -> str:
             "line. Take it out."
         )
     return text
+
+
+def find_label(name: Any, names: Sequence[str]) -> int:
+    """Finds the position of a label that a prediction is to have."""
+    if name not in names:
+        raise RecordError(
+            f"the label {shorten(repr(name))} is unknown; the model knows "
+            f"{', '.join(map(repr, names))}."
+        )
+    return names.index(name)

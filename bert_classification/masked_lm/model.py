@@ -103,8 +103,8 @@ class BertForMaskedLM(Model):
 
         # Returns
 
-        With `query`, `probs`: for each text a tensor of shape `(masks, pieces)`; otherwise `loss`,
-        the mean over the pieces to predict.
+        With `query`, `probs`: for each text a tensor of shape `(masks, pieces)`; with `label`, or
+        without `query`, `loss`, the mean over the pieces to predict.
         """
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
@@ -116,7 +116,7 @@ class BertForMaskedLM(Model):
             # (pieces to predict, vocab_size)
             logits = self.cls(encoded.hidden_states[wanted])
             output["loss"] = self._loss(logits, label[wanted])
-        else:
+        if query is not None:
             input_ids = self.text_input.get_tensors(tokens)["input_ids"]
             wanted = input_ids == self._tokenizer.mask_id
             probs = self.cls(encoded.hidden_states[wanted]).softmax(-1)

@@ -1,4 +1,8 @@
+from typing import Any
+
 import numpy
+from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
@@ -21,10 +25,18 @@ class BertForMultipleChoicePredictor(BertPredictor):
         "choices": ["applaud", "sleep", "cook", "swim"],
     }
     segment_keys = ("prompt", "choices")
+    attacked_keys = ("prompt",)
+
+    def wanted(self, target: Any) -> JsonDict:
+        if not isinstance(target, int):
+            raise ConfigurationError(
+                f"the target is {target!r}; expected the index of a choice, counted from 0."
+            )
+        return {"label": target}
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, numpy.ndarray]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         labelled.add_field("label", LabelField(int(outputs["label"]), skip_indexing=True))
         return [labelled]

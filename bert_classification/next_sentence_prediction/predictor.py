@@ -1,8 +1,10 @@
-import numpy
+from typing import Any
+
 from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
+from bert_classification.data.values import find_label
 from bert_classification.objectives.next_sentence import LABELS
 from bert_classification.predictor import BertPredictor
 
@@ -25,8 +27,10 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     labels = LABELS
 
     def predictions_to_labeled_instances(
-        self, instance: Instance, outputs: dict[str, numpy.ndarray]
+        self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
-        labelled.add_field("label", LabelField(int(outputs["probs"].argmax()), skip_indexing=True))
+        labelled = self.with_tokens(instance)
+        wanted = "probs" not in outputs
+        index = find_label(outputs["label"], LABELS) if wanted else outputs["probs"].argmax()
+        labelled.add_field("label", LabelField(int(index), skip_indexing=True))
         return [labelled]

@@ -1,6 +1,7 @@
 from typing import Any, Optional, cast
 
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
@@ -41,6 +42,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         "With its 330 metres it was the tallest building in the world for 41 years.",
     }
     segment_keys = ("question", "context")
+    attacked_keys = ("question",)
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         offsets, windows = (
             cast(Any, instance[key]).tensor.numpy() for key in ("offsets", "windows")
         )
@@ -80,3 +82,14 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         for key, positions in zip(GOLD_KEYS, gold_positions(windows, span)):
             labelled.add_field(key, TensorField(positions, padding_value=IGNORE_INDEX))
         return [labelled]
+
+    def answer(self, output: JsonDict) -> Any:
+        return output["answer"]
+
+    def confidence(self, output: JsonDict, answer: Any) -> float:
+        return sum(each["score"] for each in output["n_best"] if each["answer"] == answer)
+
+    def wanted(self, target: Any) -> JsonDict:
+        raise ConfigurationError(
+            "an answer is what stands in the context; no other can be aimed at."
+        )

@@ -29,7 +29,11 @@ from bert_classification.token_classification.alignment import (
     words_in_windows,
 )
 from bert_classification.token_classification.conll import EXTENSIONS, read_columns
-from bert_classification.token_classification.piece_fields import TagsField, WordIdsField
+from bert_classification.token_classification.piece_fields import (
+    TagsField,
+    TagWindows,
+    WordIdsField,
+)
 from bert_classification.token_classification.tag_schemes import (
     check_scheme,
     count_malformed,
@@ -133,7 +137,7 @@ class BertForTokenClassificationReader(BertReader):
         """Makes the field of tags, in IOB2, for the windows whose pieces stand for `word_ids`."""
         if not self._label_all_pieces:
             word_ids = [numpy.where(first_pieces(window), window, -1) for window in word_ids]
-        return ListField(
+        return TagWindows(
             [
                 TagsField(tags, window, location, self._tag_names, self._label_namespace)
                 for window in word_ids

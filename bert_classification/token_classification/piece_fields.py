@@ -4,7 +4,9 @@ from typing import Optional, Sequence
 
 import numpy
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import Field, Vocabulary
+from allennlp.data.fields import ListField
 
 from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.data.records import RecordError
@@ -31,6 +33,9 @@ class WordIdsField(Field[torch.Tensor]):
 
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
         return _pad(self.words, padding_lengths["pieces"], -1)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, WordIdsField) and numpy.array_equal(self.words, other.words)
 
     def empty_field(self) -> "WordIdsField":
         return WordIdsField(numpy.empty(0, numpy.int32))
@@ -105,6 +110,11 @@ class TagsField(Field[torch.Tensor]):
     def as_tensor(self, padding_lengths: dict[str, int]) -> torch.Tensor:
         return _pad(self._indices, padding_lengths["pieces"], IGNORE_INDEX)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TagsField) or list(self.tags) != list(other.tags):
+            return False
+        return numpy.array_equal(self.words, other.words)
+
     def empty_field(self) -> "TagsField":
         return TagsField(
             [], numpy.empty(0, numpy.int32), self.location, self.names, self._label_namespace
@@ -112,6 +122,18 @@ class TagsField(Field[torch.Tensor]):
 
     def human_readable_repr(self) -> list[Optional[str]]:
         return [None if word < 0 else self.tags[word] for word in self.words]
+
+
+class TagWindows(ListField):
+    """The tags of a text's windows."""
+
+    @property
+    def labels(self) -> list[str]:
+        """AllenNLP's input reduction asks for a tag of each token; our tokens are word pieces."""
+        raise ConfigurationError(
+            "AllenNLP's input reduction needs tokens that are words, and BERT's are word pieces; "
+            "`allennlp attack --method input-reduction` takes out whole words."
+        )
 
 
 def _pad(values: numpy.ndarray, length: int, padding: int) -> torch.Tensor:

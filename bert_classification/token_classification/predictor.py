@@ -90,8 +90,26 @@ class BertForTokenClassificationPredictor(BertPredictor):
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]
     ) -> list[Instance]:
-        labelled = instance.duplicate()
+        labelled = self.with_tokens(instance)
         windows = [field.words for field in cast(Any, instance["word_ids"])]
         field = self._dataset_reader.tags_field(outputs["tags"], windows, "the prediction")
         labelled.add_field("tags", field, self._model.vocab)
         return [labelled]
+
+    def answer(self, output: JsonDict) -> Any:
+        return [[entity["text"], entity["type"]] for entity in output["entities"]]
+
+    def confidence(self, output: JsonDict, answer: Any) -> float:
+        """Gives the share of the entities of two answers that are in both."""
+        found = self.answer(output)
+        both = sum(entity in found for entity in answer)
+        return 2 * both / (len(found) + len(answer)) if found or answer else 1.0
+
+    def wanted(self, target: Any) -> JsonDict:
+        raise ConfigurationError("a text has many tags; none of them can be aimed at.")
+
+    def protected_spans(self, output: JsonDict) -> list[tuple[int, int]]:
+        return [(entity["start"], entity["end"]) for entity in output["entities"]]
+
+    def with_text(self, example: Any, key: str, choice: Optional[int], text: str) -> Any:
+        return self._dataset_reader.parse({key: text}, "the text", labelled=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from allennlp.models import Model
 
-from bert_classification.commands.predict import _read_lines
+from bert_classification.commands.json_lines import read_lines
 from tests.support import FIXTURES, allennlp, read_json_lines, write_lines
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
@@ -52,7 +52,7 @@ def test_a_file_and_a_pipe_are_read_alike(tmp_path, monkeypatch, batch_size) -> 
 
 def test_lines_end_as_python_reads_them() -> None:
     content = b"a\r\nb\rc\n\n d \n" + "e\u2028f\x0bg\n".encode()
-    lines = list(_read_lines(io.BytesIO(content), "the input"))
+    lines = list(read_lines(io.BytesIO(content), "the input"))
     assert [(line.number, line.text) for line in lines] == [
         (1, "a"),
         (2, "b"),

@@ -11,7 +11,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.predictors import Predictor
 
-from bert_classification.commands.predict import _read_lines
+from bert_classification.commands.json_lines import read_lines
 from tests.fuzz.mutations import as_table
 from tests.support import FIXTURES, TASKS, read_json_lines
 
@@ -26,7 +26,7 @@ def predictor_of(task: str) -> Any:
 
 
 def lines_of(content: bytes) -> list[Any]:
-    return list(_read_lines(io.BytesIO(content), "the input"))
+    return list(read_lines(io.BytesIO(content), "the input"))
 
 
 def strict(text: str) -> Any:
