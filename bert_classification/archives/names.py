@@ -77,7 +77,7 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
         if has_tokenizer:
             model.pop("tokenizer", None)
     for section in ("dataset_reader", "validation_dataset_reader"):
-        for each in _objects(config.get(section)):
+        for each in objects(config.get(section)):
             if has_tokenizer and each.get("type") == "bert-pretrained":
                 each["pretrained_model"] = OF_THIS_ARCHIVE
                 each.pop("from_scratch", None)
@@ -98,13 +98,13 @@ def without_initial_weights(value: Any) -> Any:
     }
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects(value: Any) -> Iterator[dict[str, Any]]:
     """Yields all objects in a value, itself first."""
     if isinstance(value, dict):
         yield value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in list(inner):
-        yield from _objects(each)
+        yield from objects(each)
 
 
 def _take_label_names(reader: dict[str, Any], directory: Path) -> None:
@@ -134,12 +134,44 @@ def check_names(config: Mapping[str, Any], permitted: frozenset[str]) -> None:
 
     `InvalidArchiveError` with the first key that names something, and how to name it oneself.
     """
+    for keys, value in _named_by_archive(config, permitted):
+        reason = _find_fault(keys, value)
+        if reason:
+            raise InvalidArchiveError(_explain(".".join(keys), value, reason))
+    for keys, name in checkpoint_names(config, permitted):
+        if not _is_plain(name, _HUB_NAME):
+            raise InvalidArchiveError(describe_missing(".".join(keys), name))
+
+
+def checkpoint_names(
+    config: Mapping[str, Any], permitted: frozenset[str]
+) -> Iterator[tuple[Keys, str]]:
+    """Yields what a config names as a checkpoint and its archive does not carry, with its keys."""
+    for keys, value in _named_by_archive(config, permitted):
+        key = next((key for key in reversed(keys) if not key.isdecimal()), "")
+        is_tokenizer = key == "tokenizer" and value not in Tokenizer.list_available()
+        is_name = isinstance(value, str) and value not in ("", OF_THIS_ARCHIVE)
+        if is_name and (key in _CHECKPOINTS or is_tokenizer):
+            yield keys, value
+
+
+def describe_missing(where: str, name: str) -> str:
+    """Says of a checkpoint that it is not to be had, and how the caller gives it."""
+    hub = ", nor is it in the local cache of the model hub" if _is_plain(name, _HUB_NAME) else ""
+    return (
+        f"`{where}` is {name[:200]!r}, a checkpoint that it does not carry{hub}; name one with "
+        '`--bert CHECKPOINT`, a directory or a name on the model hub (in Python `overrides={"bert": '
+        "...}`)."
+    )
+
+
+def _named_by_archive(
+    config: Mapping[str, Any], permitted: frozenset[str]
+) -> Iterator[tuple[Keys, Any]]:
     for section in BUILT:
         for keys, value in walk(config.get(section), (section,)):
             if not _is_removed(keys) and value not in permitted:
-                reason = _find_fault(keys, value)
-                if reason:
-                    raise InvalidArchiveError(_explain(".".join(keys), value, reason))
+                yield keys, value
 
 
 def _is_removed(keys: Keys) -> bool:
@@ -158,10 +190,6 @@ def _find_fault(keys: Keys, value: Any) -> Optional[str]:
         return None
     if any(not _PATH_WORDS.isdisjoint(word.lower().split("_")) for word in words[-2:]):
         return "an archive names no file, directory or URL outside of itself"
-    if key == "tokenizer" and value in Tokenizer.list_available():
-        return None
-    if key in _CHECKPOINTS or key == "tokenizer":
-        return None if _is_plain(value, _HUB_NAME) else "it is not a name on the model hub"
     if key == "language" and not _is_plain(value, _SPACY_NAME):
         return "it is not the name of a spaCy model"
     return None

@@ -20,6 +20,7 @@ the environment has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with tru
 for files of one's own that need it: then AllenNLP's functions run as they are.
 """
 
+import copy
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 from allennlp.predictors import Predictor
 
-from bert_classification.archives import fit, serialization, weights
+from bert_classification.archives import fit, old_archives, serialization, weights
 from bert_classification.archives.config import (
     MAX_CONFIG_BYTES,
     read_config,
@@ -53,6 +54,12 @@ from bert_classification.archives.extraction import (
     extract,
     prefix_errors,
     require,
+)
+from bert_classification.archives.named_checkpoint import (
+    BERT,
+    explain_missing,
+    find_directory,
+    put_in_place,
 )
 from bert_classification.archives.names import TRUST, check_names, without_initial_weights
 from bert_classification.archives.seal import sealed
@@ -91,12 +98,16 @@ def load_archive(
 ) -> archival.Archive:
     """
     Opens an archive, or a directory of training; takes and gives what AllenNLP's function does.
+    `bert` in the overrides is a checkpoint in the place of the one that the archive names and does
+    not carry (see `named_checkpoint`).
 
     # Raises
 
     `ConfigurationError`, in one sentence, for what is not opened.
     """
     if are_trusted():
+        if BERT in _parse(overrides):
+            raise ConfigurationError(f"`--bert` has no effect with {TRUST}; give `--overrides`.")
         return _allennlps_load_archive(archive_file, cuda_device, overrides, weights_file)
     logger.info("opening archive %s", archive_file)
     with prefix_errors(archive_file), _contents(archive_file) as directory:
@@ -148,15 +159,15 @@ def _load(
     check_contents(directory, state)
     meta = _read_meta(directory / META_NAME)
     written = read_config(directory)
-    if isinstance(overrides, dict):
-        overrides = json.dumps(overrides)
-    replaced = parse_overrides(overrides)
-    config = Params(with_overrides(written, replaced) if replaced else written)
-    permitted = frozenset(strings(replaced))
+    old_archives.drop_lazy(written)
+    old_archives.check_model(written, state)
+    config, permitted = _override(written, overrides)
     check_names(config.as_dict(quiet=True), permitted)
     with (
+        old_archives.explain_failure_of_old(written),
+        explain_missing(config.as_dict(quiet=True), permitted),
         registered_names_only(permitted),
-        sealed(str(directory), set(strings(written)) - permitted),
+        sealed(str(directory), set(strings(written)) - permitted, permitted),
         serialization.reading_weights(),
     ):
         reader, validation_reader = _load_readers(config.duplicate(), str(directory))
@@ -166,6 +177,24 @@ def _load(
     if cuda_device >= 0:
         model = model.cuda(cuda_device)
     return archival.Archive(model, config, reader, validation_reader, meta)
+
+
+def _override(written: dict[str, Any], overrides: Any) -> tuple[Params, frozenset[str]]:
+    """Gives the config with what the caller has put into it, and the strings that are his."""
+    replaced = _parse(overrides)
+    bert = replaced.pop(BERT, None)
+    config = with_overrides(written, replaced) if replaced else written
+    permitted = frozenset(strings(replaced))
+    if bert is not None:
+        directory = find_directory(bert)
+        config = copy.deepcopy(config)
+        put_in_place(config, directory, permitted)
+        permitted |= {directory}
+    return Params(config), permitted
+
+
+def _parse(overrides: Any) -> dict[str, Any]:
+    return parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
 
 
 def _load_readers(config: Params, directory: str) -> tuple[DatasetReader, DatasetReader]:
@@ -206,7 +235,7 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
                 vocab=vocab, params=Params(model_params), serialization_dir=directory
             )
             model.extend_embedder_vocab()
-    state = fit.rename_weights(model, state)
+    state = fit.without_buffers(model, fit.rename_weights(model, state))
     fit.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model.cpu()
