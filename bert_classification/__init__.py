@@ -18,7 +18,7 @@ if importlib.util.find_spec("allennlp") is None:
 from bert_classification.archives.opening import trusted_archives
 from bert_classification.causal_lm import *
 from bert_classification.classification import *
-from bert_classification.commands import export_hf, to_safetensors
+from bert_classification.commands import convert, export_hf, to_safetensors
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer
 from bert_classification.data.batch_sampler import TokenBudgetSampler
 from bert_classification.data.token_indexer import PretrainedBertIndexer

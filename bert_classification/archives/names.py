@@ -160,8 +160,8 @@ def describe_missing(where: str, name: str) -> str:
     hub = ", nor is it in the local cache of the model hub" if _is_plain(name, _HUB_NAME) else ""
     return (
         f"`{where}` is {name[:200]!r}, a checkpoint that it does not carry{hub}; name one with "
-        '`--bert CHECKPOINT`, a directory or a name on the model hub (in Python `overrides={"bert": '
-        "...}`)."
+        "`--bert CHECKPOINT`, a directory or a name on the model hub (in Python "
+        '`overrides={"bert": ...}`).'
     )
 
 

@@ -72,7 +72,7 @@ def explain_failure_of_old(config: Mapping[str, Any]) -> Iterator[None]:
 
 
 def find_version(config: Mapping[str, Any]) -> Optional[str]:
-    """Guesses the version of AllenNLP before 2 that has written a config; `None` for a later one."""
+    """Guesses which AllenNLP before 2 has written a config; `None` for a later one."""
     readers = [config.get(section) or {} for section in READERS]
     keys = {key for each in readers for path, _ in walk(each) for key in path}
     tokenizers = [each.get("tokenizer") for each in readers if isinstance(each, Mapping)]

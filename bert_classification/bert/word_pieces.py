@@ -87,6 +87,10 @@ class WordPieceTokenizer:
         """Looks up the word pieces with these ids, as they stand in the vocabulary."""
         return [self._tokenizer.id_to_token(int(index)) or "[UNK]" for index in ids]
 
+    def continues_word(self, index: int) -> bool:
+        """Tells whether a word piece goes on with the word of the one before it."""
+        return (self._tokenizer.id_to_token(int(index)) or "").startswith("##")
+
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 
