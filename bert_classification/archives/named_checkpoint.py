@@ -1,6 +1,6 @@
 """
 The checkpoint that an archive of others names and does not carry: a caller puts his own in its
-place, with `--bert CHECKPOINT` on the command line, or `overrides={"bert": CHECKPOINT}`.
+place by the key `bert` of his overrides, `--overrides '{"bert": "CHECKPOINT"}'`.
 """
 
 import json
@@ -34,6 +34,8 @@ def find_directory(name: str) -> str:
 
     `ConfigurationError` when there is none.
     """
+    if not isinstance(name, str):
+        raise ConfigurationError(f"`bert` is {str(name)[:100]}; expected the name of a checkpoint.")
     directory = os.path.abspath(os.path.expanduser(name))
     if not os.path.isdir(directory):
         directory = _download(name)
@@ -41,11 +43,11 @@ def find_directory(name: str) -> str:
         settings = json.loads(Path(directory, CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigurationError(
-            f"`--bert` {name} has no {CONFIG} that can be read ({describe_error(error)})."
+            f"`bert` {name} has no {CONFIG} that can be read ({describe_error(error)})."
         ) from error
     if not isinstance(settings, dict) or "model_type" not in settings:
         raise ConfigurationError(
-            f"`--bert` {name}: its {CONFIG} is not that of a checkpoint, which has a `model_type`."
+            f"`bert` {name}: its {CONFIG} is not that of a checkpoint, which has a `model_type`."
         )
     return directory
 
@@ -58,7 +60,7 @@ def _download(name: str) -> str:
         return directory
     except Exception as error:  # Of the hub's client, of requests, of the disk.
         raise ConfigurationError(
-            f"`--bert` {name} is neither a directory nor a checkpoint that the model hub or its "
+            f"`bert` {name} is neither a directory nor a checkpoint that the model hub or its "
             f"local cache knows ({describe_error(error)})."
         ) from error
 
@@ -75,14 +77,16 @@ def put_in_place(config: dict[str, Any], directory: str, permitted: frozenset[st
     places = dict(checkpoint_names(config, permitted))
     names = set(places.values())
     if not names:
-        raise InvalidArchiveError("it names no BERT that it does not carry; take `--bert` out.")
+        raise InvalidArchiveError(
+            "it names no BERT that it does not carry; take `bert` out of the overrides."
+        )
     missing = {name for name in names if not is_cached(name)}
     replaced = names if len(names) == 1 else missing
     if len(replaced) != 1:
         named = ", ".join(f"`{'.'.join(keys)}` {name!r}" for keys, name in places.items())
         raise InvalidArchiveError(
-            f"it names several checkpoints ({named}), and `--bert` is one; give `overrides`, with "
-            "each of these keys."
+            f"it names several checkpoints ({named}), and `bert` is one; give "
+            "`overrides` with each of these keys."
         )
     for keys, name in places.items():
         if name in replaced:

@@ -155,13 +155,15 @@ def checkpoint_names(
             yield keys, value
 
 
-def describe_missing(where: str, name: str) -> str:
-    """Says of a checkpoint that it is not to be had, and how the caller gives it."""
+GIVE_BERT = """`--overrides '{"bert": "CHECKPOINT"}'`"""
+
+
+def describe_missing(where: str, name: str, way: str = GIVE_BERT) -> str:
+    """Says of a checkpoint that it is not to be had, and in which way the caller gives it."""
     hub = ", nor is it in the local cache of the model hub" if _is_plain(name, _HUB_NAME) else ""
     return (
-        f"`{where}` is {name[:200]!r}, a checkpoint that it does not carry{hub}; name one with "
-        "`--bert CHECKPOINT`, a directory or a name on the model hub (in Python "
-        '`overrides={"bert": ...}`).'
+        f"`{where}` is {name[:200]!r}, a checkpoint that it does not carry{hub}; name it yourself, "
+        f"{way}, a directory or a name on the model hub."
     )
 
 

@@ -107,7 +107,9 @@ def load_archive(
     """
     if are_trusted():
         if BERT in _parse(overrides):
-            raise ConfigurationError(f"`--bert` has no effect with {TRUST}; give `--overrides`.")
+            raise ConfigurationError(
+                f"`bert` in overrides has no effect with {TRUST}; name its keys."
+            )
         return _allennlps_load_archive(archive_file, cuda_device, overrides, weights_file)
     logger.info("opening archive %s", archive_file)
     with prefix_errors(archive_file), _contents(archive_file) as directory:

@@ -23,7 +23,7 @@ from bert_classification.archives.archiving import write_tar
 from bert_classification.archives.config import read_config
 from bert_classification.archives.extraction import InvalidArchiveError, extract, prefix_errors
 from bert_classification.archives.named_checkpoint import is_cached
-from bert_classification.archives.names import describe_missing
+from bert_classification.archives.names import GIVE_BERT, describe_missing
 from bert_classification.archives.sizes import check_contents
 from bert_classification.archives.weights import State
 from bert_classification.archives.whole_files import save_whole
@@ -134,8 +134,8 @@ def _check_model(config: dict[str, Any], state: State) -> None:
         return
     if version is None:
         raise InvalidArchiveError(
-            "it is not of AllenNLP 0.9 or 1, and opens as it is; where it does not carry its BERT, "
-            "`allennlp predict`, `evaluate` and `serve` take `--bert CHECKPOINT`."
+            "it is not of AllenNLP 0.9 or 1 and opens as it is; where it does not carry its BERT, "
+            f"with {GIVE_BERT}."
         )
     raise InvalidArchiveError(
         f"it is of AllenNLP {version} with the model `{name}`; only a `{old_archives.MODEL}` is "
@@ -149,7 +149,7 @@ def _find_checkpoint(config: dict[str, Any], bert: Optional[str]) -> Checkpoint:
     name, *others = old_classifier.checkpoint_names(config)
     is_plain = _PLAIN_NAME.fullmatch(name) is not None and ".." not in name
     if others or not (is_plain and (os.path.isdir(name) or is_cached(name))):
-        raise InvalidArchiveError(describe_missing("model.bert_model", name))
+        raise InvalidArchiveError(describe_missing("model.bert_model", name, "`--bert CHECKPOINT`"))
     return resolve_checkpoint(name)
 
 

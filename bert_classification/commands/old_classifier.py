@@ -69,21 +69,36 @@ def convert_config(config: Mapping[str, Any], positions: int) -> dict[str, Any]:
     `InvalidArchiveError` for a reader whose word pieces ours do not equal.
     """
     converted = translate(config)
-    for section in READERS:
-        if config.get(section) is not None:
-            converted[section] = _convert_reader(config[section], section, positions)
-    for section, key in ((converted, "trainer"), (converted["model"], "regularizer")):
-        if key in section:
-            section[key] = _with_our_names(section[key])
+    for section in _readers(config):
+        converted[section] = _convert_reader(config[section], section, positions)
+    for holder, key in ((converted, "trainer"), (converted["model"], "regularizer")):
+        if key in holder:
+            holder[key] = _with_our_names(holder[key])
     return converted
 
 
 def read_casing(config: Mapping[str, Any]) -> Casing:
-    """Tells how the reader of an old archive changes a text."""
-    reader = config["dataset_reader"]
-    splits = _read_splitter(reader, "dataset_reader").get("do_lower_case", True)
-    _, indexer = find_indexer(reader, "dataset_reader")
+    """
+    Tells how the readers of an old archive change a text; `InvalidArchiveError` where one does it
+    another way than the other.
+    """
+    casings = {section: _casing_of(config[section], section) for section in _readers(config)}
+    if len(set(casings.values())) > 1:
+        raise InvalidArchiveError(
+            "its `dataset_reader` and `validation_dataset_reader` lowercase texts differently, and "
+            "an archive of this version carries one tokenizer."
+        )
+    return casings["dataset_reader"]
+
+
+def _casing_of(reader: Mapping[str, Any], section: str) -> Casing:
+    splits = _read_splitter(reader, section).get("do_lower_case", True)
+    _, indexer = find_indexer(reader, section)
     return Casing(bool(splits or indexer.get("do_lowercase", True)), bool(splits))
+
+
+def _readers(config: Mapping[str, Any]) -> list[str]:
+    return [section for section in READERS if config.get(section) is not None]
 
 
 def checkpoint_names(config: Mapping[str, Any]) -> list[str]:
