@@ -16,6 +16,7 @@ from allennlp.predictors import Predictor
 
 from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
+from bert_classification.data.foreign_reader import ForeignReader
 from bert_classification.data.json_values import dump_json, is_too_deep
 from bert_classification.data.outcomes import replace_successes, sentence_of, successes
 from bert_classification.data.records import RecordError, expect_object
@@ -63,6 +64,8 @@ class BertPredictor(Predictor):
         The keys that the output has at least.
     example : `JsonDict`
         A record that shows what the task does.
+    takes_any_reader : `bool`
+        Whether the texts alone make the fields of a record, so that any reader makes them.
     segment_keys : `Tuple[str, ...]`
         The attributes of the reader's example that hold the first and the second text which BERT
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
@@ -72,9 +75,10 @@ class BertPredictor(Predictor):
     gold_key: str = ""
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
+    takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
 
-    _dataset_reader: BertReader
+    _dataset_reader: Any
     _model: Any
 
     def __init__(
@@ -87,6 +91,7 @@ class BertPredictor(Predictor):
         max_record_tokens: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
+        self._dataset_reader = self._adapt(dataset_reader)
         check_count("token_budget", token_budget)
         if max_record_tokens is not None and max_record_tokens < 1:
             raise ConfigurationError(
@@ -97,6 +102,18 @@ class BertPredictor(Predictor):
         self._kinds_of_failures: set[type] = set()
         self.precision = precision
         set_precision(self._model.bert, precision)
+
+    def _adapt(self, reader: DatasetReader) -> Union[BertReader, ForeignReader]:
+        if isinstance(reader, BertReader):
+            return reader
+        if not self.takes_any_reader:
+            task = getattr(self._model, "default_predictor", None) or type(self).__name__
+            raise ConfigurationError(
+                f"`dataset_reader` makes a {type(reader).__name__}, and the predictor of `{task}` "
+                "needs fields that the reader of its own task alone makes. Let "
+                f"`dataset_reader.type` be `{task}`."
+            )
+        return ForeignReader(reader, self._model.vocab, self.gold_key)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -116,6 +133,9 @@ class BertPredictor(Predictor):
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        for instance in instances:
+            self._dataset_reader.apply_token_indexers(instance)
+            instance.index_fields(self._model.vocab)
         lengths = [num_word_pieces(instance) for instance in instances]
         batches = token_batches(lengths, self._token_budget)
         several = len(batches) > 1 and self.precision == "int8"
@@ -133,8 +153,6 @@ class BertPredictor(Predictor):
 
     def _run_model(self, instances: list[Instance]) -> list[JsonDict]:
         """As AllenNLP's, but an output that is `None` is left out and not written as a word."""
-        for instance in instances:
-            self._dataset_reader.apply_token_indexers(instance)
         return [
             sanitize({key: value for key, value in output.items() if value is not None})
             for output in self._model.forward_on_instances(instances)

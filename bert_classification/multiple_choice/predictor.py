@@ -20,6 +20,7 @@ class BertForMultipleChoicePredictor(BertPredictor):
         "prompt": "What do people do at the end of a concert?",
         "choices": ["applaud", "sleep", "cook", "swim"],
     }
+    takes_any_reader = True
     segment_keys = ("prompt", "choices")
 
     def predictions_to_labeled_instances(

@@ -37,11 +37,13 @@ class Word(NamedTuple):
 def can_tell_importance(predictor: BertPredictor) -> bool:
     """
     Tells whether the task has labels, BERT reads all texts as one row, without padding, and there
-    are gradients, which integers have none of.
+    are gradients, which integers have none of; and the reader's word pieces are known.
     """
     wanted: TextInput = predictor._model.text_input
     in_one_row = not (wanted.output_hidden_states or wanted.output_attentions)
-    return bool(predictor.segment_keys) and in_one_row and predictor.precision != "int8"
+    has_pieces = predictor._dataset_reader.tokenizer is not None
+    has_texts = bool(predictor.segment_keys) and has_pieces
+    return has_texts and in_one_row and predictor.precision != "int8"
 
 
 def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict]:
