@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
-from allennlp.models.archival import CONFIG_NAME
 
 from bert_classification.archives import old_archives
 from bert_classification.archives.config import read_config
-from bert_classification.archives.extraction import extract, prefix_errors
+from bert_classification.archives.extraction import (
+    InvalidArchiveError,
+    extract,
+    prefix_errors,
+)
 from bert_classification.archives.serialization import MODEL, TOKENIZER, saved_directory
 from bert_classification.archives.sizes import check_contents
 from bert_classification.archives.weights import NAMES, State, find_weights, read_weights
@@ -65,7 +68,7 @@ def find_archived_bert(name: str) -> Optional[ArchivedBert]:
     if configuration is not None:
         return ArchivedBert(name, Path(root), configuration, tokenizer or configuration)
     if is_file:
-        _check_version(name, root)
+        _check_version(name, Path(root))
         raise ConfigurationError(
             f"{name}: this archive carries no BERT; expected a model.tar.gz that this version of "
             "bert_classification has trained."
@@ -84,12 +87,14 @@ def _extract_once(path: str, changed: int) -> str:
     return directory
 
 
-def _check_version(name: str, root: str) -> None:
+def _check_version(name: str, root: Path) -> None:
     """Raises `ConfigurationError` for an archive of an earlier AllenNLP."""
-    if (Path(root) / CONFIG_NAME).is_file():
-        with prefix_errors(name):
-            config = read_config(Path(root))
-            old_archives.check_model(config, read_weights(find_weights(Path(root))))
+    try:
+        config, state = read_config(root), read_weights(find_weights(root))
+    except InvalidArchiveError:
+        return
+    with prefix_errors(name):
+        old_archives.check_model(config, state)
 
 
 def _check(root: Path) -> None:

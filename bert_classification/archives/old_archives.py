@@ -1,6 +1,7 @@
 """
-Archives of AllenNLP before version 2: which they are, and what to do with them. Those of 1 whose
-models are as they were open; a `bert_for_classification` is one for `allennlp convert`.
+Archives of AllenNLP before version 2: which they are, and what to do with them. Those of 1 open,
+and those of 0.9 whose parts are as they were; a `bert_for_classification` is one for
+`allennlp convert`.
 """
 
 import inspect
@@ -19,21 +20,24 @@ ENCODER, HEAD = "bert_model.", "_classification_layer."
 """What the names of its weights began with."""
 READERS = ("dataset_reader", "validation_dataset_reader")
 
+SETTINGS_OF_1 = frozenset(("lazy", "cache_directory", "manual_multi_process_sharding"))
+
 EMBEDDER = "bert-pretrained"
-CONVERT = "`allennlp convert OLD.tar.gz NEW.tar.gz [--bert CHECKPOINT]`"
+ADVICE = (
+    "it is an archive of AllenNLP 0.9; `allennlp convert OLD.tar.gz NEW.tar.gz "
+    "[--bert CHECKPOINT]` makes one of this version of it."
+)
 
 
 def check_model(config: Mapping[str, Any], state: State) -> None:
-    """
-    Raises `InvalidArchiveError` for a model that today has another form, or none.
-    """
+    """Raises `InvalidArchiveError` for a model that today has another form, or none."""
     if is_old_classifier(config, state):
-        raise InvalidArchiveError(_advise_to_convert(config))
+        raise InvalidArchiveError(ADVICE)
     check_embedder(config)
 
 
 def is_old_classifier(config: Mapping[str, Any], state: State) -> bool:
-    """Tells whether a model is the `bert_for_classification` of AllenNLP 0.9 or 1."""
+    """Tells whether a model is the `bert_for_classification` of AllenNLP 0.9."""
     return model_type(config) == MODEL and any(name.startswith((ENCODER, HEAD)) for name in state)
 
 
@@ -64,7 +68,7 @@ def explain_failure_of_old(config: Mapping[str, Any]) -> Iterator[None]:
         if version is None:
             raise
         if model_type(config) == MODEL:
-            raise InvalidArchiveError(_advise_to_convert(config)) from error
+            raise InvalidArchiveError(ADVICE) from error
         raise InvalidArchiveError(
             f"it is an archive of AllenNLP {version} with the model `{model_type(config)}`, and "
             f"`allennlp convert` takes `{MODEL}` alone: {error}"
@@ -87,20 +91,16 @@ def model_type(config: Mapping[str, Any]) -> Any:
     return model.get("type") if isinstance(model, Mapping) else model
 
 
-def drop_lazy(config: Mapping[str, Any]) -> None:
-    """Takes `lazy` from readers, which since AllenNLP 2 is a matter of the data loader."""
+def drop_old_settings(config: Mapping[str, Any]) -> None:
+    """Takes from readers what since AllenNLP 2 is a matter of the data loader, or of nobody."""
     for section in READERS:
         for each in objects(config.get(section)):
-            if isinstance(each.get("lazy"), bool) and not _takes_lazy(each.get("type")):
-                del each["lazy"]
+            for key in SETTINGS_OF_1 & each.keys() - _parameters_of(each.get("type")):
+                del each[key]
 
 
-def _takes_lazy(name: Any) -> bool:
+def _parameters_of(name: Any) -> frozenset[str]:
+    """Gives the parameters of a reader; of an unknown one all that may have been meant."""
     if not isinstance(name, str) or name not in DatasetReader.list_available():
-        return True
-    return "lazy" in inspect.signature(DatasetReader.by_name(name)).parameters
-
-
-def _advise_to_convert(config: Mapping[str, Any]) -> str:
-    version = find_version(config) or "0.9 or 1"
-    return f"it is an archive of AllenNLP {version}; {CONVERT} makes one of this version of it."
+        return SETTINGS_OF_1
+    return frozenset(inspect.signature(DatasetReader.by_name(name)).parameters)

@@ -161,7 +161,7 @@ def _load(
     check_contents(directory, state)
     meta = _read_meta(directory / META_NAME)
     written = read_config(directory)
-    old_archives.drop_lazy(written)
+    old_archives.drop_old_settings(written)
     old_archives.check_model(written, state)
     config, permitted = _override(written, overrides)
     check_names(config.as_dict(quiet=True), permitted)

@@ -1,4 +1,4 @@
-"""`allennlp convert`: an archive of AllenNLP 0.9 or 1 as one that this version opens."""
+"""`allennlp convert`: an archive of AllenNLP 0.9 as one that this version opens."""
 
 import argparse
 import json
@@ -21,7 +21,12 @@ from transformers import BertConfig, BertForSequenceClassification
 from bert_classification.archives import fit, old_archives, serialization, weights
 from bert_classification.archives.archiving import write_tar
 from bert_classification.archives.config import read_config
-from bert_classification.archives.extraction import InvalidArchiveError, extract, prefix_errors
+from bert_classification.archives.extraction import (
+    InvalidArchiveError,
+    explain_failure,
+    extract,
+    prefix_errors,
+)
 from bert_classification.archives.named_checkpoint import is_cached
 from bert_classification.archives.names import GIVE_BERT, describe_missing
 from bert_classification.archives.sizes import check_contents
@@ -44,12 +49,12 @@ class Convert(Subcommand):
 
     def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
         description = (
-            "Make an archive of this version of one of AllenNLP 0.9 or 1, with the same "
+            "Make an archive of this version of one of AllenNLP 0.9, with the same "
             "predictions: of a `bert_for_classification`. Texts in which [SEP] or [PAD] stand as "
             "words, which AllenNLP 0.9 took for the special pieces, may be predicted otherwise."
         )
         subparser = parser.add_parser(
-            self.name, description=description, help="Convert an archive of AllenNLP 0.9 or 1."
+            self.name, description=description, help="Convert an archive of AllenNLP 0.9."
         )
         subparser.add_argument("archive_file", metavar="OLD", help="the old archive")
         subparser.add_argument("output_file", metavar="NEW", help="the new archive; a new file")
@@ -73,7 +78,7 @@ def convert(archive_file: str, output_file: str, bert: Optional[str] = None) -> 
     # Parameters
 
     archive_file : `str`
-        Of a `bert_for_classification` of AllenNLP 0.9 or 1, or the directory of its training.
+        Of a `bert_for_classification` of AllenNLP 0.9, or the directory of its training.
     output_file : `str`
         The new archive; only a complete one gets this name.
     bert : `str`, optional
@@ -95,7 +100,11 @@ def convert(archive_file: str, output_file: str, bert: Optional[str] = None) -> 
             old.mkdir()
             extract(source, old)
         _convert_contents(old, new, bert)
-        write_tar(new, Path(output_file))
+        try:
+            write_tar(new, Path(output_file))
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError(f"{output_file} cannot be written ({reason}).") from error
     logger.info("%s is in %s, for this version", archive_file, output_file)
 
 
@@ -114,32 +123,34 @@ def _convert_contents(old: Path, new: Path, bert: Optional[str]) -> None:
     config, state = read_config(old), weights.read_weights(weights.find_weights(old))
     check_contents(old, state)
     _check_model(config, state)
-    checkpoint = _find_checkpoint(config, bert)
-    state = _fit_weights(old_classifier.rename_weights(state), checkpoint)
-    positions = checkpoint.config.max_position_embeddings
-    converted = old_classifier.convert_config(config, positions)
+    with explain_failure("its config"):
+        checkpoint = _find_checkpoint(config, bert)
+        state = _fit_weights(old_classifier.rename_weights(state), checkpoint)
+        positions = checkpoint.config.max_position_embeddings
+        converted = old_classifier.convert_config(config, positions)
+        rows = len(state[f"{old_classifier.CLASSIFIER}weight"])
+        labels = old_classifier.missing_labels(config, old, rows)
+        casing = old_classifier.read_casing(config)
     new.mkdir()
     (new / CONFIG_NAME).write_text(json.dumps(converted, indent=4), encoding="utf-8")
     Meta.new().to_file(new / META_NAME)
     save_whole(state, new / WEIGHTS)
-    rows = len(state[f"{old_classifier.CLASSIFIER}weight"])
-    _write_vocabulary(old, new, old_classifier.missing_labels(config, old, rows))
-    _write_bert(new, checkpoint, config, converted)
+    _write_vocabulary(old, new, labels)
+    _write_bert(new, checkpoint, casing, converted)
 
 
 def _check_model(config: dict[str, Any], state: State) -> None:
     old_archives.check_embedder(config)
-    name, version = old_archives.model_type(config), old_archives.find_version(config)
     if old_archives.is_old_classifier(config, state):
         return
-    if version is None:
+    if old_archives.find_version(config) == "0.9":
         raise InvalidArchiveError(
-            "it is not of AllenNLP 0.9 or 1 and opens as it is; where it does not carry its BERT, "
-            f"with {GIVE_BERT}."
+            f"it is of AllenNLP 0.9 with the model `{old_archives.model_type(config)}`; only a "
+            f"`{old_archives.MODEL}` is one of ours but for its names, and is converted."
         )
     raise InvalidArchiveError(
-        f"it is of AllenNLP {version} with the model `{name}`; only a `{old_archives.MODEL}` is "
-        "one of ours but for its names, and is converted."
+        "it is not of AllenNLP 0.9 and opens as it is; where it does not carry its BERT, with "
+        f"{GIVE_BERT}."
     )
 
 
@@ -182,11 +193,10 @@ def _write_vocabulary(old: Path, new: Path, added: dict[str, list[str]]) -> None
 
 
 def _write_bert(
-    new: Path, checkpoint: Checkpoint, old_config: dict[str, Any], config: dict[str, Any]
+    new: Path, checkpoint: Checkpoint, casing: old_classifier.Casing, config: dict[str, Any]
 ) -> None:
     """Writes what an archive of ours carries of BERT, and opens the archive, which compares all."""
-    name, indexer = old_classifier.find_indexer(config["dataset_reader"], "dataset_reader")
-    casing = old_classifier.read_casing(old_config)
+    _, indexer = old_classifier.find_indexer(config["dataset_reader"], "dataset_reader")
     with tempfile.TemporaryDirectory() as directory:
         old_classifier.write_tokenizer(checkpoint, casing, directory)
         kept = indexer.get("never_lowercase") or ()

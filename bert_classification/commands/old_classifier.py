@@ -1,9 +1,10 @@
 """
-The `bert_for_classification` of AllenNLP 0.9 and 1 as one of ours: its config, its weights, and its
+The `bert_for_classification` of AllenNLP 0.9 as one of ours: its config, its weights, and its
 word pieces.
 """
 
 import logging
+import re
 from pathlib import Path
 from typing import Any, Iterator, Mapping, NamedTuple
 
@@ -174,14 +175,17 @@ def _convert_indexer(indexer: Mapping[str, Any], positions: int) -> Iterator[tup
 
 
 def find_indexer(reader: Any, section: str) -> tuple[str, Mapping[str, Any]]:
-    """Finds the only indexer of a reader, with its name; `InvalidArchiveError` for others."""
+    """
+    Finds the indexer of word pieces, the only one that the model reads, with its name;
+    `InvalidArchiveError` where there is none, or several.
+    """
     indexers = reader.get("token_indexers")
     found = [
         (name, each)
         for name, each in (indexers.items() if isinstance(indexers, Mapping) else ())
         if isinstance(each, Mapping) and each.get("type") == "bert-pretrained"
     ]
-    if len(found) != 1 or len(indexers) != 1:
+    if len(found) != 1:
         raise InvalidArchiveError(
             f"`{section}.token_indexers` is {str(indexers)[:200]}; expected one indexer, of type "
             "`bert-pretrained`."
@@ -239,6 +243,10 @@ def missing_labels(config: Mapping[str, Any], old: Path, rows: int) -> dict[str,
     namespace: str = model.get("label_namespace", "labels")
     present = {path.stem for path in (old / "vocabulary").glob("*.txt")}
     added: dict[str, list[str]] = {}
+    if not isinstance(namespace, str) or not re.fullmatch(r"[\w-]+", namespace):
+        raise InvalidArchiveError(
+            f"`model.label_namespace` is {str(namespace)[:100]!r}; expected a plain name."
+        )
     if reader.get("skip_label_indexing") and "labels" not in present:
         added["labels"] = [str(index) for index in range(rows)]
     if namespace not in {*present, *added} and not namespace.endswith(("labels", "tags")):

@@ -75,7 +75,7 @@ class TestOfAllenNLP2:
                 {**CLASSIFIER, "text_field_embedder": {"token_embedders": {"tokens": MISMATCHED}}},
                 WORDS,
             ),
-            (CLASSIFIER, {**READER, "lazy": True}),
+            (CLASSIFIER, {**READER, "lazy": True, "cache_directory": "/tmp/cache"}),
         ],
         ids=["cls_pooler", "all layers", "frozen", "eval_mode", "mismatched", "lazy, of 1"],
     )
