@@ -136,7 +136,7 @@ def _convert_contents(old: Path, new: Path, bert: Optional[str]) -> None:
     Meta.new().to_file(new / META_NAME)
     save_whole(state, new / WEIGHTS)
     _write_vocabulary(old, new, labels)
-    _write_bert(new, checkpoint, casing, converted)
+    _write_bert(new, checkpoint, casing)
 
 
 def _check_model(config: dict[str, Any], state: State) -> None:
@@ -192,15 +192,11 @@ def _write_vocabulary(old: Path, new: Path, added: dict[str, list[str]]) -> None
         (new / VOCABULARY / f"{namespace}.txt").write_text(lines, encoding="utf-8")
 
 
-def _write_bert(
-    new: Path, checkpoint: Checkpoint, casing: old_classifier.Casing, config: dict[str, Any]
-) -> None:
+def _write_bert(new: Path, checkpoint: Checkpoint, casing: old_classifier.Casing) -> None:
     """Writes what an archive of ours carries of BERT, and opens the archive, which compares all."""
-    _, indexer = old_classifier.find_indexer(config["dataset_reader"], "dataset_reader")
     with tempfile.TemporaryDirectory() as directory:
         old_classifier.write_tokenizer(checkpoint, casing, directory)
-        kept = indexer.get("never_lowercase") or ()
-        tokenizer = WordPieceTokenizer(directory, never_lowercase=kept)
+        tokenizer = WordPieceTokenizer(directory)
         serialization.save(serialization.TOKENIZER, str(new), tokenizer.save)
     checkpoint.config.architectures = [BertForSequenceClassification.__name__]
     serialization.save(serialization.MODEL, str(new), checkpoint.config.save_pretrained)

@@ -71,6 +71,14 @@ def convert_config(config: Mapping[str, Any], positions: int) -> dict[str, Any]:
     """
     converted = translate(config)
     for section in _readers(config):
+        name, index = (
+            find_indexer(config[section], section)[0],
+            config["model"].get("index", "bert"),
+        )
+        if name != index:
+            raise InvalidArchiveError(
+                f"`model.index` is {index!r}, and `{section}.token_indexers` has {name!r} alone."
+            )
         converted[section] = _convert_reader(config[section], section, positions)
     for holder, key in ((converted, "trainer"), (converted["model"], "regularizer")):
         if key in holder:
@@ -93,9 +101,17 @@ def read_casing(config: Mapping[str, Any]) -> Casing:
 
 
 def _casing_of(reader: Mapping[str, Any], section: str) -> Casing:
-    splits = _read_splitter(reader, section).get("do_lower_case", True)
+    splits = bool(_read_splitter(reader, section).get("do_lower_case", True))
     _, indexer = find_indexer(reader, section)
-    return Casing(bool(splits or indexer.get("do_lowercase", True)), bool(splits))
+    casing = Casing(splits or bool(indexer.get("do_lowercase", True)), splits)
+    # Of what the splitter has lowercased nothing is kept.
+    kept = set(indexer.get("never_lowercase") or ()) - set(NEVER_SPLIT)
+    if kept and casing.lowercase and not casing.strip_accents:
+        raise InvalidArchiveError(
+            f"`{section}.token_indexers` keeps the capitals of {', '.join(sorted(kept))} "
+            "(`never_lowercase`) and of no other word; there is no such tokenizer here."
+        )
+    return casing
 
 
 def _readers(config: Mapping[str, Any]) -> list[str]:
@@ -164,7 +180,8 @@ def _convert_reader(reader: Mapping[str, Any], section: str, positions: int) -> 
 
 def _convert_indexer(indexer: Mapping[str, Any], positions: int) -> Iterator[tuple[str, Any]]:
     # The casing is that of the tokenizer that the archive carries.
-    yield from ((key, value) for key, value in indexer.items() if key != "do_lowercase")
+    casing = ("do_lowercase", "never_lowercase")
+    yield from ((key, value) for key, value in indexer.items() if key not in casing)
     yield "max_pieces", min(indexer.get("max_pieces", MAX_PIECES), positions)
     yield "truncate_whole_words", True
     if not indexer.get("truncate_long_sequences", True):

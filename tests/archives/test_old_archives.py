@@ -1,6 +1,7 @@
 """Archives of AllenNLP 2 whose BERT is elsewhere, and what those of earlier versions are told."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
+from huggingface_hub import constants
 from transformers import BertConfig, BertModel
 
 from tests.archives.old import (
@@ -130,6 +132,16 @@ class TestTheMissingCheckpoint:
         )
         mine = {**GIVEN, "dataset_reader.tokenizer.model_name": BERT}
         assert load_archive(archive, overrides=mine).model
+
+    def test_a_name_on_the_hub(self, tmp_path, monkeypatch) -> None:
+        """It is read from the local cache where the hub is offline."""
+        archive = archive_of_2(tmp_path, CLASSIFIER, READER)
+        cached = tmp_path / "hub" / "models--somebody--bert"
+        (cached / "refs").mkdir(parents=True)
+        (cached / "refs" / "main").write_text("a" * 40)
+        shutil.copytree(BERT, cached / "snapshots" / ("a" * 40))
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+        assert load_archive(archive, overrides={"bert": "somebody/bert"}).model
 
     def test_of_another_size(self, tmp_path) -> None:
         archive = archive_of_2(tmp_path / "archive", CLASSIFIER, READER)

@@ -75,7 +75,7 @@ class TestPredictions:
             {"model__trainable": False},
             {"model__dropout": 0.5, "model__initializer": [[".*", {"type": "normal"}]]},
             {"model__index": "words", "dataset_reader__token_indexers": "words"},
-            {f"{INDEXER}__never_lowercase": ["[MASK]"], f"{INDEXER}__use_starting_offsets": True},
+            {f"{INDEXER}__never_lowercase": ["CURRY"], f"{INDEXER}__use_starting_offsets": True},
             {SPLITTER: {"type": "word", "word_splitter": {"type": "bert-basic"}}},
             {SPLITTER: {"type": "bert-basic"}, "iterator": None},
             {"model__regularizer": [["bert_model.*", {"type": "l2", "alpha": 0.1}]]},
@@ -242,6 +242,14 @@ class TestRefusals:
             ({SPLITTER: {"word_splitter": "just_spaces"}}, "is `just_spaces`"),
             ({SPLITTER: {"word_splitter": "bert-basic", "end_tokens": ["[SEP]"]}}, "`end_tokens`"),
             ({f"{INDEXER}__type": "single_id"}, "expected one indexer"),
+            ({"model__index": "words"}, "`model.index` is 'words'"),
+            (
+                {
+                    SPLITTER: {"word_splitter": {"type": "bert-basic", "do_lower_case": False}},
+                    f"{INDEXER}__never_lowercase": ["NASA"],
+                },
+                "keeps the capitals of NASA",
+            ),
             ({"model__type": "esim"}, "with the model `esim`"),
             ({"model__label_namespace": "../../topics"}, "expected a plain name"),
             ({"iterator": "bucket"}, "its config is damaged"),

@@ -8,7 +8,8 @@ from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 
 from bert_classification.serving.foreign import predict_records
-from tests.archives.old import OLD, RECORDS
+from tests.archives.old import OLD, RECORDS, predictions_of
+from tests.serving.support import run_server
 from tests.support import BERT, assert_close
 
 
@@ -34,6 +35,15 @@ def test_its_neighbours_in_a_batch(predictor, serve) -> None:
     assert_close(first["logits"], last["logits"])
     assert "no key `sentence`" in missing["error"] and "its log tells more" in fault["error"]
     assert "expected a JSON object" in none["error"]
+
+
+def test_the_command(tmp_path) -> None:
+    with run_server(OLD / "2.10.1.tar.gz", tmp_path, "--bert", BERT) as server:
+        assert_close(
+            server.client.post("/predict", json=RECORDS[0]).json()["logits"],
+            predictions_of("2.10.1")[0]["logits"],
+            1e-5,
+        )
 
 
 def test_no_records(predictor, serve) -> None:
