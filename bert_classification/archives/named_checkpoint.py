@@ -3,16 +3,20 @@ The checkpoint that an archive of others names and does not carry: a caller puts
 place by the key `bert` of his overrides, `--overrides '{"bert": "CHECKPOINT"}'`.
 """
 
+import copy
 import json
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Mapping
+from typing import Any, Iterator, Mapping, Union
 
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.params import parse_overrides, with_overrides
 from huggingface_hub import snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
+from bert_classification.archives.config import strings
 from bert_classification.archives.extraction import InvalidArchiveError, describe_error
 from bert_classification.archives.names import checkpoint_names, describe_missing
 
@@ -23,6 +27,26 @@ CONFIG = "config.json"
 _SETTINGS = ("*.json", "*.txt")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 """In the order of preference."""
+
+
+def parse(overrides: Union[str, dict[str, Any]]) -> dict[str, Any]:
+    """Gives a caller's overrides as an object."""
+    return parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
+
+
+def override(
+    written: dict[str, Any], overrides: Union[str, dict[str, Any]]
+) -> tuple[Params, frozenset[str]]:
+    """Gives a config with what the caller has put into it, and the strings that are his."""
+    replaced = parse(overrides)
+    bert = replaced.pop(BERT, None)
+    config = with_overrides(written, replaced) if replaced else copy.deepcopy(written)
+    permitted = frozenset(strings(replaced))
+    if bert is not None:
+        directory = find_directory(bert)
+        put_in_place(config, directory, permitted)
+        permitted |= {directory}
+    return Params(config), permitted
 
 
 def find_directory(name: str) -> str:

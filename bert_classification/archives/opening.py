@@ -20,8 +20,6 @@ the environment has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with tru
 for files of one's own that need it: then AllenNLP's functions run as they are.
 """
 
-import copy
-import json
 import logging
 import os
 import shutil
@@ -35,7 +33,6 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
-from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 from allennlp.predictors import Predictor
@@ -58,8 +55,8 @@ from bert_classification.archives.extraction import (
 from bert_classification.archives.named_checkpoint import (
     BERT,
     explain_missing,
-    find_directory,
-    put_in_place,
+    override,
+    parse,
 )
 from bert_classification.archives.names import TRUST, check_names, without_initial_weights
 from bert_classification.archives.seal import sealed
@@ -106,7 +103,7 @@ def load_archive(
     `ConfigurationError`, in one sentence, for what is not opened.
     """
     if are_trusted():
-        if BERT in _parse(overrides):
+        if BERT in parse(overrides):
             raise ConfigurationError(
                 f"`bert` in overrides has no effect with {TRUST}; name its keys."
             )
@@ -163,7 +160,7 @@ def _load(
     written = read_config(directory)
     old_archives.drop_old_settings(written)
     old_archives.check_model(written, state)
-    config, permitted = _override(written, overrides)
+    config, permitted = override(written, overrides)
     check_names(config.as_dict(quiet=True), permitted)
     with (
         old_archives.explain_failure_of_old(written),
@@ -179,24 +176,6 @@ def _load(
     if cuda_device >= 0:
         model = model.cuda(cuda_device)
     return archival.Archive(model, config, reader, validation_reader, meta)
-
-
-def _override(written: dict[str, Any], overrides: Any) -> tuple[Params, frozenset[str]]:
-    """Gives the config with what the caller has put into it, and the strings that are his."""
-    replaced = _parse(overrides)
-    bert = replaced.pop(BERT, None)
-    config = with_overrides(written, replaced) if replaced else written
-    permitted = frozenset(strings(replaced))
-    if bert is not None:
-        directory = find_directory(bert)
-        config = copy.deepcopy(config)
-        put_in_place(config, directory, permitted)
-        permitted |= {directory}
-    return Params(config), permitted
-
-
-def _parse(overrides: Any) -> dict[str, Any]:
-    return parse_overrides(json.dumps(overrides) if isinstance(overrides, dict) else overrides)
 
 
 def _load_readers(config: Params, directory: str) -> tuple[DatasetReader, DatasetReader]:

@@ -35,7 +35,7 @@ from bert_classification.archives.whole_files import save_whole
 from bert_classification.bert.checkpoint import Checkpoint, resolve_checkpoint
 from bert_classification.bert.config import explain_errors
 from bert_classification.bert.word_pieces import WordPieceTokenizer
-from bert_classification.commands import old_classifier
+from bert_classification.commands import old_classifier, old_readers
 
 logger = logging.getLogger(__name__)
 
@@ -127,10 +127,10 @@ def _convert_contents(old: Path, new: Path, bert: Optional[str]) -> None:
         checkpoint = _find_checkpoint(config, bert)
         state = _fit_weights(old_classifier.rename_weights(state), checkpoint)
         positions = checkpoint.config.max_position_embeddings
-        converted = old_classifier.convert_config(config, positions)
+        converted = old_readers.convert_config(config, positions)
         rows = len(state[f"{old_classifier.CLASSIFIER}weight"])
         labels = old_classifier.missing_labels(config, old, rows)
-        casing = old_classifier.read_casing(config)
+        casing = old_readers.read_casing(config)
     new.mkdir()
     (new / CONFIG_NAME).write_text(json.dumps(converted, indent=4), encoding="utf-8")
     Meta.new().to_file(new / META_NAME)
@@ -157,7 +157,7 @@ def _check_model(config: dict[str, Any], state: State) -> None:
 def _find_checkpoint(config: dict[str, Any], bert: Optional[str]) -> Checkpoint:
     if bert is not None:
         return resolve_checkpoint(bert)
-    name, *others = old_classifier.checkpoint_names(config)
+    name, *others = old_readers.checkpoint_names(config)
     is_plain = _PLAIN_NAME.fullmatch(name) is not None and ".." not in name
     if others or not (is_plain and (os.path.isdir(name) or is_cached(name))):
         raise InvalidArchiveError(describe_missing("model.bert_model", name, "`--bert CHECKPOINT`"))
@@ -192,7 +192,7 @@ def _write_vocabulary(old: Path, new: Path, added: dict[str, list[str]]) -> None
         (new / VOCABULARY / f"{namespace}.txt").write_text(lines, encoding="utf-8")
 
 
-def _write_bert(new: Path, checkpoint: Checkpoint, casing: old_classifier.Casing) -> None:
+def _write_bert(new: Path, checkpoint: Checkpoint, casing: old_readers.Casing) -> None:
     """Writes what an archive of ours carries of BERT, and opens the archive, which compares all."""
     with tempfile.TemporaryDirectory() as directory:
         old_classifier.write_tokenizer(checkpoint, casing, directory)
