@@ -204,9 +204,17 @@ def _is_foreign(key: str, value: Any) -> bool:
 def _is_plain(name: str, pattern: re.Pattern[str]) -> bool:
     if name == OF_THIS_ARCHIVE:
         return True
-    plain = pattern.fullmatch(name) is not None and ".." not in name
     # transformers and spaCy take a directory of that name first.
-    return plain and not os.path.lexists(name)
+    return _matches(name, pattern) and not os.path.lexists(name)
+
+
+def is_hub_name(name: str) -> bool:
+    """Tells whether a checkpoint on the model hub may have a name; so may a directory here."""
+    return _matches(name, _HUB_NAME)
+
+
+def _matches(name: str, pattern: re.Pattern[str]) -> bool:
+    return pattern.fullmatch(name) is not None and ".." not in name
 
 
 def _explain(where: str, value: Any, reason: str) -> str:

@@ -43,7 +43,8 @@ def check_embedders(config: Config) -> None:
     Raises `ConfigurationError` for an embedder that does not take what the indexer
     `bert-pretrained` makes, as `pretrained_transformer` does not.
     """
-    indexers = (config.get("dataset_reader") or {}).get("token_indexers")
+    reader = config.get("dataset_reader")
+    indexers = reader.get("token_indexers") if isinstance(reader, Mapping) else None
     for name, indexer in indexers.items() if isinstance(indexers, Mapping) else ():
         if not isinstance(indexer, Mapping) or indexer.get("type") != "bert-pretrained":
             continue

@@ -4,7 +4,6 @@ import argparse
 import json
 import logging
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -28,7 +27,7 @@ from bert_classification.archives.extraction import (
     prefix_errors,
 )
 from bert_classification.archives.named_checkpoint import is_cached
-from bert_classification.archives.names import GIVE_BERT, describe_missing
+from bert_classification.archives.names import GIVE_BERT, describe_missing, is_hub_name
 from bert_classification.archives.sizes import check_contents
 from bert_classification.archives.weights import State
 from bert_classification.archives.whole_files import save_whole
@@ -40,7 +39,6 @@ from bert_classification.commands import old_classifier, old_readers
 logger = logging.getLogger(__name__)
 
 WEIGHTS, VOCABULARY = "weights.th", "vocabulary"
-_PLAIN_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @Subcommand.register("convert")
@@ -158,8 +156,8 @@ def _find_checkpoint(config: dict[str, Any], bert: Optional[str]) -> Checkpoint:
     if bert is not None:
         return resolve_checkpoint(bert)
     name, *others = old_readers.checkpoint_names(config)
-    is_plain = _PLAIN_NAME.fullmatch(name) is not None and ".." not in name
-    if others or not (is_plain and (os.path.isdir(name) or is_cached(name))):
+    is_here = is_hub_name(name) and (os.path.isdir(name) or is_cached(name))
+    if others or not is_here:
         raise InvalidArchiveError(describe_missing("model.bert_model", name, "`--bert CHECKPOINT`"))
     return resolve_checkpoint(name)
 

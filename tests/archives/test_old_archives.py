@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 from huggingface_hub import constants
@@ -96,6 +97,10 @@ class TestOfAllenNLP2:
         assert json.loads(metrics.read_text())["loss"] > 0
         allennlp("to-safetensors", archive, tmp_path / "safe.tar.gz")
         assert load_archive(tmp_path / "safe.tar.gz", overrides=GIVEN).model
+
+    def test_as_the_start_of_a_training(self) -> None:
+        model = Model.from_archive(str(OLD / "2.10.1.tar.gz"), bert=BERT)
+        assert type(model).__name__ == "BasicClassifier"
 
     def test_positions_that_are_none(self, tmp_path) -> None:
         archive = archive_of_2(tmp_path, CLASSIFIER, READER)

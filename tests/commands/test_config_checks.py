@@ -42,6 +42,7 @@ def test_an_embedder_that_does_not_take_our_word_pieces(reader, embedder) -> Non
 def test_others(embedder, indexer) -> None:
     check_embedders(config("text_classification_json", {"type": embedder}, indexer))
     check_embedders({"model": {"type": "bert_for_classification"}})
+    check_embedders({"model": "bert_for_classification", "dataset_reader": "bert_for_masked_lm"})
 
 
 def test_before_anything_is_read(tmp_path) -> None:
