@@ -141,6 +141,11 @@ def _check_model(config: dict[str, Any], state: State) -> None:
     old_archives.check_embedder(config)
     if old_archives.is_old_classifier(config, state):
         return
+    if old_archives.model_type(config) == old_archives.MODEL and "iterator" in config:
+        raise InvalidArchiveError(
+            f"its weights are not those of a `{old_archives.MODEL}` of AllenNLP 0.9, which begin "
+            f"with `{old_archives.ENCODER}` and `{old_archives.HEAD}`."
+        )
     if old_archives.find_version(config) == "0.9":
         raise InvalidArchiveError(
             f"it is of AllenNLP 0.9 with the model `{old_archives.model_type(config)}`; only a "

@@ -287,3 +287,8 @@ class TestHostile:
         assert "`more` is not in the model" in refusal(
             archive_of_0_9(tmp_path / "old", state), tmp_path / "new"
         )
+
+    def test_weights_of_something_else(self, tmp_path) -> None:
+        contents = archive_of_0_9(tmp_path / "old").parent / "contents"
+        torch.save({"weight": torch.zeros(3)}, contents / "weights.th")
+        assert "its weights are not those of" in refusal(contents, tmp_path / "new")
