@@ -453,6 +453,25 @@ def plugins_are_looked_up_once() -> Iterator[None]:
     log("import_module_and_submodules: directories are read once")
 
 
+@repair("allennlp.common.util")
+def gpus_by_number() -> Iterator[None]:
+    """
+    PyTorch 2.13 makes no device of a number where there is no GPU, so that AllenNLP could not say
+    that there is none.
+    """
+    yield
+    import torch
+    from allennlp.common import util
+
+    def int_to_device(device):
+        if isinstance(device, torch.device):
+            return device
+        return torch.device("cpu") if device < 0 else torch.device("cuda", device)
+
+    util.int_to_device = int_to_device
+    log("the number of a GPU stands for it, whether it is there or not")
+
+
 @repair("allennlp.common.plugins")
 def plugin_of_every_directory() -> Iterator[None]:
     """

@@ -13,6 +13,7 @@ from allennlp.common.util import JsonDict, sanitize
 from allennlp.data import DatasetReader, Instance
 from allennlp.models import Model
 from allennlp.predictors import Predictor
+from transformers import BertModel
 
 from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
@@ -101,7 +102,8 @@ class BertPredictor(Predictor):
         self._max_record_tokens = max_record_tokens
         self._kinds_of_failures: set[type] = set()
         self.precision = precision
-        set_precision(self._model.bert, precision)
+        self._bert = find_bert(model)
+        set_precision(self._bert, precision)
 
     def _adapt(self, reader: DatasetReader) -> Union[BertReader, ForeignReader]:
         if isinstance(reader, BertReader):
@@ -109,9 +111,9 @@ class BertPredictor(Predictor):
         if not self.takes_any_reader:
             task = getattr(self._model, "default_predictor", None) or type(self).__name__
             raise ConfigurationError(
-                f"`dataset_reader` makes a {type(reader).__name__}, and the predictor of `{task}` "
-                "needs fields that the reader of its own task alone makes. Let "
-                f"`dataset_reader.type` be `{task}`."
+                f"The predictor of `{task}` needs the reader of its task, whose fields no other one "
+                f"makes; `dataset_reader` is a {type(reader).__name__}. Let `dataset_reader.type` "
+                f"be `{task}`."
             )
         return ForeignReader(reader, self._model.vocab, self.gold_key)
 
@@ -242,10 +244,24 @@ class BertPredictor(Predictor):
         return self._dataset_reader.to_instances([example])[0]
 
     def get_interpretable_layer(self) -> torch.nn.Module:
-        return self._model.bert.embeddings.word_embeddings
+        return self._bert.embeddings.word_embeddings
 
     def get_interpretable_text_field_embedder(self) -> torch.nn.Module:
-        return self._model.bert.embeddings.word_embeddings
+        return self._bert.embeddings.word_embeddings
+
+
+def find_bert(model: Model) -> BertModel:
+    """
+    Finds the BERT of a model, or of the one that it is put around, as AllenNLP's mitigation of bias
+    is. Raises `ConfigurationError` where there is none.
+    """
+    for module in model.modules():
+        if isinstance(module, BertModel):
+            return module
+    raise ConfigurationError(
+        f"{type(model).__name__} has no BERT, which our predictors need; choose another predictor "
+        "with `--predictor`."
+    )
 
 
 def check_count(name: str, value: Any) -> None:

@@ -1,6 +1,7 @@
 """What all our dataset readers share: records in, checked examples, instances out in batches."""
 
 import copy
+import inspect
 import logging
 from collections import Counter
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
@@ -58,6 +59,7 @@ class BertReader(DatasetReader):
         encoding: str = "utf-8",
         **kwargs,
     ) -> None:
+        _check_known(kwargs)
         super().__init__(
             manual_distributed_sharding=True, manual_multiprocess_sharding=True, **kwargs
         )
@@ -260,13 +262,21 @@ def _locate(error: Exception, location: str) -> ConfigurationError:
     return ConfigurationError(f"{location}: {sentence_of(error)}")
 
 
+def _check_known(others: Mapping[str, Any]) -> None:
+    """Looks at parameters that are neither a task's nor a `BertReader`'s."""
+    known = inspect.signature(DatasetReader.__init__).parameters
+    unknown = [key for key in others if key not in known]
+    if unknown:
+        raise ConfigurationError(f"`dataset_reader.{unknown[0]}`: there is no such parameter.")
+
+
 def _read_label_names(label_names: Optional[Union[str, list[str]]]) -> Optional[list[str]]:
     if not isinstance(label_names, str):
         names = label_names
     else:
         names = [line.strip() for _, line in read_lines(label_names) if line.strip()]
     for name in names or ():
-        check_label(name)
+        check_label(name, "label_names")
     if names is not None and (not names or len(set(names)) < len(names)):
         raise ConfigurationError("`label_names` is empty or names a label twice.")
     return names

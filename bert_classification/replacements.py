@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Union
 
 from allennlp.commands import build_vocab, find_learning_rate, predict, train
 from allennlp.commands.subcommand import Subcommand
-from allennlp.common import Params, Registrable, logging, util
+from allennlp.common import Params, Registrable, logging, params, util
 from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
@@ -25,7 +25,12 @@ from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import write_whole
 from bert_classification.commands.config_checks import with_config_checks
+from bert_classification.commands.config_files import (
+    with_checks_of_file,
+    with_checks_of_overrides,
+)
 from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
@@ -124,8 +129,15 @@ REPLACEMENTS = (
     Replacement(
         train,
         "train_model",
-        with_config_checks(train.train_model),
-        "What a config alone shows to be wrong is said before anything is read.",
+        with_refusals_of_ranks(with_config_checks(train.train_model)),
+        "What a config alone shows to be wrong is said before anything is read, and what one of "
+        "several processes refuses is said as one would.",
+    ),
+    Replacement(
+        train,
+        "_train_worker",
+        train_worker,
+        "The same, in each of the processes.",
     ),
     Replacement(
         find_learning_rate,
@@ -175,6 +187,18 @@ REPLACEMENTS = (
         "archive_model",
         archive_model,
         "A kill leaves half of an archive.",
+    ),
+    Replacement(
+        Params,
+        "from_file",
+        classmethod(with_checks_of_file(_function(Params.from_file))),
+        "AllenNLP goes on with a config that is no object, and aborts where it is a directory.",
+    ),
+    Replacement(
+        params,
+        "parse_overrides",
+        with_checks_of_overrides(params.parse_overrides),
+        "The same, of `--overrides`.",
     ),
     Replacement(
         Params,

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from allennlp.common import Params
+from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.util import import_module_and_submodules
 from allennlp.training.optimizers import Optimizer
 
@@ -221,3 +222,8 @@ def test_pretrained_transformer_indexer_folds_long_texts() -> None:
     ids = indexer.tokens_to_indices(tokens, Vocabulary())["token_ids"]
     first, *inner, last = (token.text_id for token in tokens)
     assert ids == [first, *inner[:2], last, first, *inner[2:], last]
+
+
+def test_a_gpu_that_is_not_there_is_a_device_all_the_same() -> None:
+    with pytest.raises(ConfigurationError, match="GPU"):
+        check_for_gpu(99)

@@ -7,6 +7,7 @@ from typing import Optional, Union
 
 from allennlp.models import archival
 
+from bert_classification.archives.carried_files import pack_files
 from bert_classification.archives.extraction import InvalidArchiveError
 from bert_classification.archives.whole_files import is_whole, replace_file
 
@@ -35,6 +36,7 @@ def archive_model(
         raise InvalidArchiveError(
             f"{path} is damaged: its checksums are wrong; no archive is made of it."
         )
+    pack_files(str(serialization_dir))
     with replace_file(target) as aside:
         _allennlps_archive_model(serialization_dir, weights, aside, include_in_archive)
     return str(target)

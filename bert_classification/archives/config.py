@@ -87,8 +87,8 @@ def _check_later_sections(config: dict[str, Any]) -> None:
 
 def _explain_dotted_name(where: str, name: str) -> str:
     return (
-        f"`{where}` is {name!r}, which is not a registered name, and an archive does not choose "
-        f"what is imported and called (if you have made it yourself: {TRUST}=1)."
+        f"`{where}` is {name[:100]!r}, which is not a registered name, and an archive does not "
+        f"choose what is imported and called (if you have made it yourself: {TRUST}=1)."
     )
 
 

@@ -35,17 +35,20 @@ def parse(overrides: Union[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def override(
-    written: dict[str, Any], overrides: Union[str, dict[str, Any]]
+    written: dict[str, Any], overrides: Union[str, dict[str, Any]], directory: str
 ) -> tuple[Params, frozenset[str]]:
-    """Gives a config with what the caller has put into it, and the strings that are his."""
+    """
+    Gives the config of the archive in a directory with what the caller has put into it, and the
+    strings that are his.
+    """
     replaced = parse(overrides)
     bert = replaced.pop(BERT, None)
     config = with_overrides(written, replaced) if replaced else copy.deepcopy(written)
     permitted = frozenset(strings(replaced))
     if bert is not None:
-        directory = find_directory(bert)
-        put_in_place(config, directory, permitted)
-        permitted |= {directory}
+        checkpoint = find_directory(bert)
+        put_in_place(config, checkpoint, permitted, directory)
+        permitted |= {checkpoint}
     return Params(config), permitted
 
 
@@ -89,16 +92,18 @@ def _download(name: str) -> str:
         ) from error
 
 
-def put_in_place(config: dict[str, Any], directory: str, permitted: frozenset[str]) -> None:
+def put_in_place(
+    config: dict[str, Any], checkpoint: str, permitted: frozenset[str], directory: str
+) -> None:
     """
-    Puts a directory in all places of a config, of model, tokenizer and indexer, that name the
-    checkpoint which the archive does not carry.
+    Puts a checkpoint's directory in all places of a config, of model, tokenizer and indexer, that
+    name the checkpoint which the archive does not carry.
 
     # Raises
 
     `InvalidArchiveError` when it names none, or several that are not to be had.
     """
-    places = dict(checkpoint_names(config, permitted))
+    places = dict(checkpoint_names(config, permitted, directory))
     names = set(places.values())
     if not names:
         raise InvalidArchiveError(
@@ -114,7 +119,7 @@ def put_in_place(config: dict[str, Any], directory: str, permitted: frozenset[st
         )
     for keys, name in places.items():
         if name in replaced:
-            _set(config, keys, directory)
+            _set(config, keys, checkpoint)
 
 
 def _set(config: Any, keys: tuple[str, ...], value: str) -> None:
@@ -133,12 +138,14 @@ def is_cached(name: str) -> bool:
 
 
 @contextmanager
-def explain_missing(config: Mapping[str, Any], permitted: frozenset[str]) -> Iterator[None]:
+def explain_missing(
+    config: Mapping[str, Any], permitted: frozenset[str], directory: str
+) -> Iterator[None]:
     """Says of what is not built which checkpoint is missing, where one is."""
     try:
         yield
     except InvalidArchiveError as error:
-        for keys, name in checkpoint_names(config, permitted):
+        for keys, name in checkpoint_names(config, permitted, directory):
             if not is_cached(name):
                 raise InvalidArchiveError(describe_missing(".".join(keys), name)) from error
         raise

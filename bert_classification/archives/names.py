@@ -6,8 +6,9 @@ parameters do is known by their names, a survey of the constructors of AllenNLP,
 ours. What stands there in an archive is
 
 - taken from the archive, where it carries the same: BERT and its tokenizer (`pretrained_model`,
-  `bert_model`, `from_scratch`), the labels (`label_names`), and weights (`initializer`,
-  `pretrained_file`), which AllenNLP's own loading passes over;
+  `bert_model`, `from_scratch`, and whatever else goes by their name), the labels (`label_names`),
+  lists of words (see `carried_files`), and weights (`initializer`, `pretrained_file`), which
+  AllenNLP's own loading passes over;
 - a checkpoint of the model hub by its plain name, as `model_name` of `pretrained_transformer`: it
   is read from the local cache, where only what the user once loaded lies, and never downloaded;
 - refused otherwise.
@@ -26,6 +27,7 @@ from typing import Any, Iterator, Mapping, Optional
 from allennlp.data import Tokenizer
 
 from bert_classification.archives import serialization
+from bert_classification.archives.carried_files import is_carried, take_files
 from bert_classification.archives.extraction import InvalidArchiveError
 
 logger = logging.getLogger(__name__)
@@ -69,20 +71,28 @@ def walk(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
 def take_from_archive(config: dict[str, Any], directory: str) -> None:
     """Puts what an archive brings along in the place of where training once found it."""
     config["model"] = serialization.model_params(directory) or config.get("model")
-    model = config["model"]
     has_model = serialization.saved_directory(serialization.MODEL, directory) is not None
-    has_tokenizer = serialization.saved_directory(serialization.TOKENIZER, directory) is not None
-    if isinstance(model, dict) and "bert_model" in model and has_model:
-        model["bert_model"] = OF_THIS_ARCHIVE
-        if has_tokenizer:
-            model.pop("tokenizer", None)
+    tokenizer = serialization.saved_directory(serialization.TOKENIZER, directory)
+    names = set()
+    for each in objects(config["model"]):
+        if "bert_model" in each and has_model:
+            names.add(str(each["bert_model"]))
+            each["bert_model"] = OF_THIS_ARCHIVE
+            if tokenizer:
+                each.pop("tokenizer", None)
     for section in ("dataset_reader", "validation_dataset_reader"):
         for each in objects(config.get(section)):
-            if has_tokenizer and each.get("type") == "bert-pretrained":
+            if tokenizer and each.get("type") == "bert-pretrained":
+                names.add(str(each.get("pretrained_model")))
                 each["pretrained_model"] = OF_THIS_ARCHIVE
                 each.pop("from_scratch", None)
             if isinstance(each.get("label_names"), str):
                 _take_label_names(each, Path(directory))
+    for each in objects(config["model"]):
+        inner = each.get("tokenizer")
+        if tokenizer and isinstance(inner, dict) and inner.get("model_name") in names:
+            inner["model_name"] = tokenizer
+    take_files(config, directory)
 
 
 def without_initial_weights(value: Any) -> Any:
@@ -120,7 +130,7 @@ def _take_label_names(reader: dict[str, Any], directory: Path) -> None:
         logger.warning("`label_names` named the file %r, which is not read.", file)
 
 
-def check_names(config: Mapping[str, Any], permitted: frozenset[str]) -> None:
+def check_names(config: Mapping[str, Any], permitted: frozenset[str], directory: str) -> None:
     """
     Looks for what a config names outside of its archive.
 
@@ -129,25 +139,27 @@ def check_names(config: Mapping[str, Any], permitted: frozenset[str]) -> None:
     config : `Mapping[str, Any]`
     permitted : `FrozenSet[str]`
         What the caller names, in overrides.
+    directory : `str`
+        Of the archive's members.
 
     # Raises
 
     `InvalidArchiveError` with the first key that names something, and how to name it oneself.
     """
-    for keys, value in _named_by_archive(config, permitted):
+    for keys, value in _named_by_archive(config, permitted, directory):
         reason = _find_fault(keys, value)
         if reason:
             raise InvalidArchiveError(_explain(".".join(keys), value, reason))
-    for keys, name in checkpoint_names(config, permitted):
+    for keys, name in checkpoint_names(config, permitted, directory):
         if not _is_plain(name, _HUB_NAME):
             raise InvalidArchiveError(describe_missing(".".join(keys), name))
 
 
 def checkpoint_names(
-    config: Mapping[str, Any], permitted: frozenset[str]
+    config: Mapping[str, Any], permitted: frozenset[str], directory: str
 ) -> Iterator[tuple[Keys, str]]:
     """Yields what a config names as a checkpoint and its archive does not carry, with its keys."""
-    for keys, value in _named_by_archive(config, permitted):
+    for keys, value in _named_by_archive(config, permitted, directory):
         key = next((key for key in reversed(keys) if not key.isdecimal()), "")
         is_tokenizer = key == "tokenizer" and value not in Tokenizer.list_available()
         is_name = isinstance(value, str) and value not in ("", OF_THIS_ARCHIVE)
@@ -168,17 +180,24 @@ def describe_missing(where: str, name: str, way: str = GIVE_BERT) -> str:
 
 
 def _named_by_archive(
-    config: Mapping[str, Any], permitted: frozenset[str]
+    config: Mapping[str, Any], permitted: frozenset[str], directory: str
 ) -> Iterator[tuple[Keys, Any]]:
     for section in BUILT:
         for keys, value in walk(config.get(section), (section,)):
-            if not _is_removed(keys) and value not in permitted:
+            if not (_is_removed(keys) or value in permitted or _is_taken(keys, value, directory)):
                 yield keys, value
 
 
 def _is_removed(keys: Keys) -> bool:
     """Tells of what would initialize weights; it is removed before a model is built."""
     return keys[0] == "model" and not INITIAL_WEIGHTS.isdisjoint(keys)
+
+
+def _is_taken(keys: Keys, value: Any, directory: str) -> bool:
+    """Tells of what `take_from_archive` has put there."""
+    if keys[-2:] == ("tokenizer", "model_name"):
+        return value == serialization.saved_directory(serialization.TOKENIZER, directory)
+    return isinstance(value, str) and is_carried(keys[-1], value, directory)
 
 
 def _find_fault(keys: Keys, value: Any) -> Optional[str]:

@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Iterator, Optional, Sized, Union
 
 from allennlp.common import Params
-from allennlp.common.checks import ConfigurationError
+from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
 from allennlp.data import DatasetReader, Vocabulary
@@ -108,6 +108,7 @@ def load_archive(
                 f"`bert` in overrides has no effect with {TRUST}; name its keys."
             )
         return _allennlps_load_archive(archive_file, cuda_device, overrides, weights_file)
+    check_for_gpu(cuda_device)
     logger.info("opening archive %s", archive_file)
     with prefix_errors(archive_file), _contents(archive_file) as directory:
         return _load(directory, cuda_device, overrides, weights_file)
@@ -160,11 +161,11 @@ def _load(
     written = read_config(directory)
     old_archives.drop_old_settings(written)
     old_archives.check_model(written, state)
-    config, permitted = override(written, overrides)
-    check_names(config.as_dict(quiet=True), permitted)
+    config, permitted = override(written, overrides, str(directory))
+    check_names(config.as_dict(quiet=True), permitted, str(directory))
     with (
         old_archives.explain_failure_of_old(written),
-        explain_missing(config.as_dict(quiet=True), permitted),
+        explain_missing(config.as_dict(quiet=True), permitted, str(directory)),
         registered_names_only(permitted),
         sealed(str(directory), set(strings(written)) - permitted, permitted),
         serialization.reading_weights(),
@@ -199,11 +200,12 @@ def _read_meta(path: Path) -> Optional[Meta]:
 
 def _load_model(config: Params, directory: str, weights_path: Path, state: weights.State) -> Model:
     """Builds and fills the model, as `Model._load`, which reads weights in its own way, does."""
-    if isinstance(config["model"], str):
-        model_params: Any = {"type": config["model"]}
-    else:
-        # What they would initialize is loaded below.
-        model_params = without_initial_weights(config["model"].as_dict(quiet=True))
+    # What it would initialize is loaded below.
+    model_params = without_initial_weights(config.as_dict(quiet=True)["model"])
+    if isinstance(model_params, str):
+        model_params = {"type": model_params}
+    if not isinstance(model_params, dict) or "type" not in model_params:
+        raise InvalidArchiveError("`model` in its config, or in the overrides, has no `type`.")
     check_numbers(model_params, state)
     config["model"] = model_params
     with explain_failure("the `model` in its config"):

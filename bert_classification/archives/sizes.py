@@ -19,6 +19,7 @@ from bert_classification.archives.extraction import (
     explain_failure,
 )
 from bert_classification.archives.names import walk
+from bert_classification.archives.tokenizer_parts import check_parts
 from bert_classification.archives.weights import State, count_weights
 
 SIZES = (
@@ -181,6 +182,7 @@ def _check_tokenizer(directory: Path, rows: Optional[int]) -> None:
     path = directory / "tokenizer.json"
     if not path.is_file():
         return
+    check_parts(path)
     with explain_failure(f"its {path.name}"):
         read = Tokenizer.from_file(str(path))
     pieces = read.get_vocab_size()

@@ -1,8 +1,9 @@
 """A checkpoint, found by its name: where it lies, its configuration, its tokenizer, its weights."""
 
 import os
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import NamedTuple, Optional
+from typing import Iterator, NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
@@ -35,7 +36,8 @@ class Checkpoint(NamedTuple):
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
         """Loads the fast tokenizer; `ConfigurationError` when there is none."""
-        return load_tokenizer(self.archived.tokenizer if self.archived else self.directory)
+        with _naming(self.archived):
+            return load_tokenizer(self.archived.tokenizer if self.archived else self.directory)
 
     def find_tokenizer(self) -> Optional[PreTrainedTokenizerFast]:
         """Loads the tokenizer where the checkpoint has one of its own; else `None`."""
@@ -75,7 +77,20 @@ def resolve_checkpoint(name: str) -> Checkpoint:
     with explain_errors(f"{name} cannot be read"):
         archived = find_archived_bert(location)
     directory = archived.configuration if archived else location
-    return Checkpoint(name, directory, read_config(directory), archived)
+    with _naming(archived):
+        return Checkpoint(name, directory, read_config(directory), archived)
+
+
+@contextmanager
+def _naming(archived: Optional[ArchivedBert]) -> Iterator[None]:
+    """Lets an error name an archive in the place of the directory that it was taken apart in."""
+    try:
+        yield
+    except ConfigurationError as error:
+        if archived is None:
+            raise
+        text = str(error).replace(str(archived.root), archived.name)
+        raise ConfigurationError(text) from error
 
 
 @lru_cache(maxsize=8)

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import BertModel
 
 from bert_classification.bert.inputs import check_run, get_tensors
-from bert_classification.bert.packing import ATTENTION, pack, round_up
+from bert_classification.bert.packing import ATTENTION, Packing, pack, round_up
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,7 @@ def _encode_packed(
     # Of the mask (texts, length), whatever dimensions lead.
     packing = pack(mask.reshape(-1, shape[-1]).bool())
     # (1, pieces, width)
-    embedded = bert.embeddings(
-        input_ids=input_ids.flatten()[packing.indices].unsqueeze(0),
-        token_type_ids=token_type_ids.flatten()[packing.indices].unsqueeze(0),
-        position_ids=packing.positions.unsqueeze(0),
-    )
+    embedded = _embed(bert, input_ids, token_type_ids, mask, packing)
     rounded, length_groups = round_up(embedded, packing.length_groups)
     output = bert.encoder(rounded, length_groups=length_groups)
     # (pieces, width)
@@ -120,6 +116,28 @@ def _encode_packed(
     return Encoded(hidden_states.view(*shape, -1), pooled)
 
 
+def _embed(
+    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, packing: Packing
+) -> Tensor:
+    if input_ids.dim() == 2 and bert.embeddings.word_embeddings._forward_hooks:
+        # Whoever looks at the embeddings, as AllenNLP's adversary does, looks for one text a row.
+        # (texts, length, width)
+        embedded = bert.embeddings(
+            input_ids=input_ids, token_type_ids=token_type_ids, position_ids=_positions(mask)
+        )
+        return embedded.flatten(0, 1)[packing.indices].unsqueeze(0)
+    return bert.embeddings(
+        input_ids=input_ids.flatten()[packing.indices].unsqueeze(0),
+        token_type_ids=token_type_ids.flatten()[packing.indices].unsqueeze(0),
+        position_ids=packing.positions.unsqueeze(0),
+    )
+
+
+def _positions(mask: Tensor) -> Tensor:
+    """Counts the pieces of each text, shape `(texts, length)`."""
+    return (mask.long().cumsum(-1) - 1).clamp(min=0)
+
+
 def _encode_padded(
     bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor, text_input: TextInput
 ) -> Encoded:
@@ -130,7 +148,7 @@ def _encode_padded(
         input_ids=input_ids.reshape(-1, length),
         token_type_ids=token_type_ids.reshape(-1, length),
         attention_mask=mask,
-        position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+        position_ids=_positions(mask),
         output_hidden_states=text_input.output_hidden_states,
         output_attentions=text_input.output_attentions,
         attention_weights=True,

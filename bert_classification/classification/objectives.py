@@ -111,10 +111,18 @@ class MultiLabel(torch.nn.Module):
             )
         self.names = names
         self._tune_threshold = tune_threshold
-        self._has_trained = False
+        self._is_to_tune = False
         self.register_buffer("thresholds", thresholds)
         self.register_buffer("pos_weight", pos_weight)
         self._f1 = CollectedMetric(self._compute)
+
+    def train(self, mode: bool = True) -> "MultiLabel":
+        """
+        Notes that training has begun; the next metrics of an evaluation are those to tune by. So it
+        follows from what the trainer does and needs no place in a checkpoint.
+        """
+        self._is_to_tune |= mode
+        return super().train(mode)
 
     def output(self, logits: Tensor) -> dict[str, Tensor]:
         return {"probs": logits.sigmoid()}
@@ -124,7 +132,6 @@ class MultiLabel(torch.nn.Module):
         return binary_cross_entropy_with_logits(logits, label.float(), pos_weight=self.pos_weight)
 
     def update(self, logits: Tensor, label: Tensor) -> None:
-        self._has_trained |= self.training
         self._f1(list(logits.detach().sigmoid().cpu().numpy()), list(label.bool().cpu().numpy()))
 
     def decode(self, output: dict[str, Any]) -> dict[str, list]:
@@ -144,7 +151,8 @@ class MultiLabel(torch.nn.Module):
 
     def _compute(self, probs: list, gold: list) -> dict[str, float]:
         probabilities, labels = numpy.stack(probs), numpy.stack(gold)
-        if self._tune_threshold is not None and self._has_trained and not self.training:
+        if self._tune_threshold is not None and self._is_to_tune and not self.training:
+            self._is_to_tune = False
             best = _best_thresholds(probabilities, labels, self._tune_threshold)
             self.thresholds.copy_(torch.from_numpy(best))
         chosen = probabilities >= self.thresholds.cpu().numpy()

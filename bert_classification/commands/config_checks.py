@@ -17,7 +17,18 @@ from allennlp.modules import TokenEmbedder
 from bert_classification.archives.names import objects
 from bert_classification.commands.old_configs import Config, check_style
 from bert_classification.data.files import read_lines
+from bert_classification.data.json_values import describe
 from bert_classification.reader import BertReader
+
+OBJECTS = (
+    "data_loader",
+    "dataset_reader",
+    "trainer",
+    "validation_data_loader",
+    "validation_dataset_reader",
+    "vocabulary",
+)
+"""Sections that AllenNLP takes for objects without a look."""
 
 
 def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Callable[..., Any]:
@@ -27,6 +38,7 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
     def run(params: Params, *args: Any, **kwargs: Any) -> Any:
         config = params.as_dict(quiet=True)
         check_style(config)
+        check_sections(config, trains)
         check_embedders(config)
         if trains:
             check_devices(config.get("trainer") or {}, torch.cuda.device_count())
@@ -75,6 +87,16 @@ def _takes_word_pieces(embedder: str) -> bool:
     embedder_class: Any = TokenEmbedder.by_name(embedder)
     parameters = inspect.signature(embedder_class.forward).parameters.values()
     return any(each.name == "input_ids" or each.kind is each.VAR_KEYWORD for each in parameters)
+
+
+def check_sections(config: Config, trains: bool) -> None:
+    """Raises `ConfigurationError` where something else stands in the place of an object."""
+    for section in OBJECTS:
+        value = config.get(section)
+        if not isinstance(value, (dict, type(None))):
+            raise ConfigurationError(f"`{section}`: expected an object, got {describe(value)}.")
+    if trains and "type" not in config and config.get("trainer") is None:
+        raise ConfigurationError("The config has no `trainer`, and training needs one.")
 
 
 def read_label_names(reader: Params) -> None:

@@ -95,6 +95,8 @@ def _read(archived: ArchivedBert) -> _Contents:
     task = _find_task(archived)
     with explain_failure("its BERT"):
         head = _build_head(archived)
+        # Settings that transformers reads and would not write.
+        head.config.validate()
         beside = _load_weights(archived, head, weights)
         tokenizer = _load_tokenizer(archived, head.config)
     if head.can_generate():
@@ -131,7 +133,9 @@ def _find_task(archived: ArchivedBert) -> str:
     model = read_config(archived.root)["model"]
     name = model if isinstance(model, str) else model["type"]
     if name not in Model.list_available():
-        raise InvalidArchiveError(f"`model.type` is {name!r}, which is no registered model.")
+        raise InvalidArchiveError(
+            f"`model.type` is {str(name)[:100]!r}, which is no registered model."
+        )
     return name
 
 

@@ -19,6 +19,18 @@ from allennlp.common.checks import ConfigurationError
 DEBUG = "BERT_CLASSIFICATION_DEBUG"
 JSONNET_ERRORS = ("STATIC ERROR", "RUNTIME ERROR")
 """What the `RuntimeError` for a config that is no Jsonnet begins with."""
+SPEAKING = frozenset(
+    f"allennlp.{name}"
+    for name in (
+        "commands.build_vocab",
+        "common.from_params",
+        "common.params",
+        "common.push_to_hf",
+        "data.data_loaders.multiprocess_data_loader",
+    )
+)
+"""Modules whose own errors, of the kinds below, are sentences about a config or a command."""
+SPOKEN = (TypeError, ValueError, RuntimeError)
 
 
 def is_command_line() -> bool:
@@ -60,10 +72,20 @@ def with_excepthook(prepare_global_logging: Callable[..., Any]) -> Callable[...,
 
 def is_refusal(error: BaseException) -> bool:
     """Tells whether the message of an error says all that there is to say."""
+    if isinstance(error, SPOKEN) and _raised_in(error) in SPEAKING:
+        return True
     if isinstance(error, RuntimeError):
         return str(error).startswith(JSONNET_ERRORS)
     named_file = isinstance(error, OSError) and error.filename is not None
     return isinstance(error, (ConfigurationError, FileNotFoundError)) or named_file
+
+
+def _raised_in(error: BaseException) -> str:
+    """Names the module whose code has raised an error; nothing where it was not raised."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return "" if frame is None else frame.tb_frame.f_globals.get("__name__", "")
 
 
 def _say(sentence: str) -> None:

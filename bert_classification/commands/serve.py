@@ -83,8 +83,10 @@ def serve(args: argparse.Namespace) -> None:
     from bert_classification.serving.batching import CallingThread
     from bert_classification.serving.guard import encode_token
     from bert_classification.serving.logs import RepeatFilter
+    from bert_classification.serving.memory import limit_arenas
     from bert_classification.serving.server import make_server
 
+    limit_arenas()
     settings = Settings.of(args)
     if args.token is not None:
         encode_token(args.token)

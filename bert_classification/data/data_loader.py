@@ -14,14 +14,17 @@ seed and the number of the epoch alone, and checkpoints hold both.
 import multiprocessing
 import os
 import random
+import signal
+import sys
 import threading
 from collections import deque
 from typing import Any, Iterator, Optional
 
 import numpy
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.data import TensorDict
-from allennlp.data.data_loaders import MultiProcessDataLoader
+from allennlp.data.data_loaders import MultiProcessDataLoader, WorkerError
 
 
 class OrderedDataLoader(MultiProcessDataLoader):
@@ -86,14 +89,22 @@ class OrderedDataLoader(MultiProcessDataLoader):
         return super()._start_batch_workers(queues, ctx)
 
     def _instance_worker(self, worker_id: int, queue: Any, lock: Any, rx: Any) -> None:
-        _end_with_parent()
+        _end_quietly()
         self._seed(worker_id)
         super()._instance_worker(worker_id, queue[worker_id], lock, rx)
 
     def _batch_worker(self, worker_id: int, queue: Any, lock: Any, rx: Any) -> None:
-        _end_with_parent()
+        _end_quietly()
         self._seed(worker_id)
         super()._batch_worker(worker_id, queue[worker_id], lock, rx)
+
+    def _safe_queue_put(self, worker_id: int, item: Any, queue: Any, rx: Any) -> bool:
+        """Puts an item into the queue; of a refusal the error itself."""
+        _, failure = item
+        error = sys.exc_info()[1]
+        if failure is not None and isinstance(error, (ConfigurationError, OSError)):
+            item = (None, (error, failure[1]))
+        return super()._safe_queue_put(worker_id, item, queue, rx)
 
     def _take_turns(self, queue: Any, ctx: Any, size: Optional[int]) -> Any:
         """Makes a queue for each worker; `queue`, the base class's, reads them in turn."""
@@ -113,11 +124,14 @@ class OrderedDataLoader(MultiProcessDataLoader):
         torch.manual_seed(seed)
 
 
-def _end_with_parent() -> None:
+def _end_quietly() -> None:
     """
-    Lets a worker end when the training is killed. AllenNLP's looks only while it has something to
-    give, and one that waits to be told that all is taken waits forever.
+    Lets a worker end when the training tells it to, or is killed. AllenNLP's looks only while it
+    has something to give, and one that waits to be told that all is taken waits forever. An
+    interrupt is for the training alone, which then ends its workers.
     """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         parent = multiprocessing.parent_process()
@@ -139,6 +153,16 @@ class _Turns:
         item = queue.get()
         # A worker ends when all of its items are done with.
         queue.task_done()
+        if item[1] is not None:
+            # Only the end comes after a failure.
+            queue.get()
+            queue.task_done()
+            _raise_refusal(*item[1])
         if item[0] is not None:
             self._queues.append(queue)
         return item
+
+
+def _raise_refusal(error: Any, traceback: Any) -> None:
+    if isinstance(error, Exception):
+        raise error from WorkerError(repr(error), traceback)

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import io
+import os
 import re
 import zlib
 from contextlib import suppress
@@ -11,6 +12,8 @@ from typing import BinaryIO, Iterator, TextIO, cast
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
 
+GZIP = b"\x1f\x8b"
+"""What a gzip file begins with."""
 DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a gzip file raises that was cut off or changed."""
 
@@ -57,7 +60,7 @@ class _DecodedFile(io.TextIOWrapper):
         except UnicodeError as error:
             reason = error.reason if isinstance(error, UnicodeDecodeError) else error
             raise ConfigurationError(
-                f"{self._path}, line {self._undecodable_line()}: not "
+                f"{self._path}{self._undecodable_line()}: not "
                 f"{self.encoding.removesuffix('-sig')} text "
                 f"({reason}); set `dataset_reader.encoding`, for example to latin-1."
             ) from error
@@ -66,8 +69,10 @@ class _DecodedFile(io.TextIOWrapper):
         except OSError as error:
             raise ConfigurationError(f"{self._path}: cannot be read ({error.strerror}).") from error
 
-    def _undecodable_line(self) -> int:
-        """Counts the lines up to the first bytes that cannot be decoded."""
+    def _undecodable_line(self) -> str:
+        """Counts the lines up to what cannot be decoded; those of a pipe are gone."""
+        if not os.path.isfile(self._local):
+            return ""
         decoder = codecs.getincrementaldecoder(self.encoding)()
         # It gives every line the same end, and cuts none in two.
         lines, line = io.IncrementalNewlineDecoder(decoder, translate=True), 1
@@ -81,7 +86,7 @@ class _DecodedFile(io.TextIOWrapper):
                 line += len(re.findall("\r\n?|\n", before))
         except (UnicodeError, *DAMAGED):
             pass
-        return line
+        return f", line {line}"
 
 
 def gzip_error(path: str, error: Exception) -> ConfigurationError:
@@ -90,9 +95,13 @@ def gzip_error(path: str, error: Exception) -> ConfigurationError:
 
 
 def _open_binary(local: str) -> BinaryIO:
-    with open(local, "rb") as start:
-        gzipped = start.read(2) == b"\x1f\x8b"
-    return cast(BinaryIO, gzip.open(local, "rb")) if gzipped else open(local, "rb")
+    file = open(local, "rb")
+    # What is read of a pipe, such as /dev/stdin, is not there a second time.
+    if file.peek(2)[:2] != GZIP:
+        return file
+    unpacked = gzip.GzipFile(fileobj=file)
+    unpacked.myfileobj = file  # It is closed with it.
+    return cast(BinaryIO, unpacked)
 
 
 def read_lines(path: str, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:

@@ -4,12 +4,12 @@ from typing import Any, Optional, Sequence
 
 import numpy
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Vocabulary
 from allennlp.data.fields import LabelField, MultiLabelField
 from torch import Tensor
 
 from bert_classification.data.json_values import shorten
+from bert_classification.data.records import RecordError
 from bert_classification.data.vocabulary import count_in_order
 
 IGNORE_INDEX = -100
@@ -87,7 +87,7 @@ def _check_known(labels: Sequence[Any], vocab: Vocabulary, namespace: str, locat
     known = vocab.get_token_to_index_vocabulary(namespace)
     for label in labels:
         if label not in known:
-            raise ConfigurationError(
+            raise RecordError(
                 f"{location}: label {shorten(repr(label))} is unknown; the model knows "
                 f"{', '.join(map(repr, known)) or 'no labels'}. A prediction needs no label."
             )

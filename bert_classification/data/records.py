@@ -21,6 +21,9 @@ from bert_classification.data.json_values import (
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
+MAX_MESSAGE = 1500
+"""Characters of a message about a record."""
+
 Columns = Mapping[str, Union[str, int]]
 
 
@@ -37,7 +40,16 @@ class Record(NamedTuple):
 
 
 class RecordError(ConfigurationError):
-    """One record is not what the task expects; the message names the key and what was expected."""
+    """
+    One record is not what the task expects; the message names the key and what was expected. What
+    it quotes of the record may be long: of more than `MAX_MESSAGE` characters the middle is left
+    out.
+    """
+
+    def __init__(self, message: str) -> None:
+        long = len(message) > MAX_MESSAGE
+        begin, end = message[: MAX_MESSAGE - 300], message[-300:]
+        super().__init__(f"{begin} ... {end}" if long else message)
 
 
 def read_records(

@@ -112,15 +112,15 @@ def label_name(label: Union[str, int], label_names: Optional[Sequence[str]]) -> 
     )
 
 
-def check_label(text: str) -> str:
+def check_label(text: str, key: str = "label") -> str:
     """
-    Returns a label that can stand in a vocabulary, a file of one label a line; `RecordError` for
-    another one.
+    Returns a label that can stand in a vocabulary, a file of one label a line; `RecordError`, which
+    names the key, for another one.
     """
-    check_unicode("label", text)
+    check_unicode(key, text)
     if "\n" in text or "\r" in text:
         raise RecordError(
-            f"`label`: {shorten(repr(text))} holds a line break; a vocabulary has one label a "
+            f"`{key}`: {shorten(repr(text))} holds a line break; a vocabulary has one label a "
             "line. Take it out."
         )
     return text

@@ -18,7 +18,7 @@ from bert_classification.data.records import (
     read_records,
 )
 from bert_classification.data.segments import join_segments
-from bert_classification.data.values import check_unicode, get_text
+from bert_classification.data.values import check_label, check_unicode, get_text
 from bert_classification.data.windows import window_spans
 from bert_classification.reader import BertReader
 from bert_classification.token_classification.alignment import (
@@ -224,7 +224,7 @@ def _check_tokens(tokens: Any) -> list[str]:
 
 def _tag_name(tag: Any, label_names: Optional[Sequence[str]]) -> str:
     if isinstance(tag, str):
-        return tag
+        return check_label(tag, "tags")
     if not isinstance(tag, int) or isinstance(tag, bool):
         raise RecordError(f"`tags`: expected strings, got {describe(tag)}.")
     if label_names is None or not 0 <= tag < len(label_names):

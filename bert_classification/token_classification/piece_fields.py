@@ -4,10 +4,10 @@ from typing import Optional, Sequence
 
 import numpy
 import torch
-from allennlp.common.checks import ConfigurationError
 from allennlp.data import Field, Vocabulary
 
 from bert_classification.data.label_field import IGNORE_INDEX
+from bert_classification.data.records import RecordError
 from bert_classification.data.vocabulary import count_in_order
 
 
@@ -93,7 +93,7 @@ class TagsField(Field[torch.Tensor]):
         for piece in numpy.flatnonzero(self.words >= 0):
             tag = self.tags[self.words[piece]]
             if tag not in known:
-                raise ConfigurationError(
+                raise RecordError(
                     f"{self.location}: `tags`: {tag!r} is unknown; the model knows "
                     f"{', '.join(map(repr, known)) or 'no tags'}."
                 )

@@ -8,6 +8,7 @@ from typing import Callable, Sequence
 
 from allennlp.common.checks import ConfigurationError
 
+from bert_classification.data.json_values import shorten
 from bert_classification.data.records import RecordError
 
 PREFIXES = {"IOB1": ("B", "I"), "IOB2": ("B", "I"), "BIOES": ("B", "I", "E", "S")}
@@ -19,20 +20,20 @@ def check_scheme(scheme: str, key: str) -> str:
     return scheme
 
 
-def split_tag(tag: str, scheme: str) -> tuple[str, str]:
+def split_tag(tag: str, scheme: str, key: str = "tags") -> tuple[str, str]:
     """
     Splits a tag into its prefix and its type; the type of `O` is empty.
 
     # Raises
 
-    `RecordError` when the scheme has no such tag.
+    `RecordError`, which names the key where the tag stands, when the scheme has no such tag.
     """
     prefix, _, kind = tag.partition("-")
     if tag == "O" or (prefix in PREFIXES[scheme] and kind):
         return prefix, kind
     expected = ", ".join(f"{prefix}-TYPE" for prefix in PREFIXES[scheme])
     raise RecordError(
-        f"`tags`: {tag!r} is not a tag of {scheme}; expected O, {expected}. "
+        f"`{key}`: {shorten(repr(tag))} is not a tag of {scheme}; expected O, {expected}. "
         "`dataset_reader.tag_scheme` names the scheme of the data."
     )
 
@@ -60,7 +61,7 @@ def from_iob2(tags: Sequence[str], scheme: str) -> list[str]:
 
 def iob2_names(names: Sequence[str], scheme: str) -> list[str]:
     """Lists the tags of a scheme as tags of IOB2, in their order, and then those it lacks."""
-    split = [split_tag(name, scheme) for name in names]
+    split = [split_tag(name, scheme, "label_names") for name in names]
     prefixes = {"O": "O", "B": "B-", "S": "B-", "I": "I-", "E": "I-"}
     given = [prefixes[prefix] + kind for prefix, kind in split]
     complete = ["O", *(f"{prefix}-{kind}" for _, kind in split if kind for prefix in "BI")]

@@ -8,7 +8,7 @@ import json
 import tarfile
 from itertools import product
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Optional
 
 import torch
 
@@ -29,13 +29,17 @@ class Hostile(NamedTuple):
         nothing in that one may be touched.
     members : `List[Tuple[TarInfo, bytes]]`
         Further members.
-    opens : `bool`
-        Whether it is opened all the same, since nothing of it is used.
+    opens : `bool`, optional
+        Whether it is opened all the same, since nothing of it is used; `None` where that does not
+        matter.
+    repack : `Callable[[bytes], bytes]`, optional
+        Changes the bytes of the archive.
     """
 
     change: Change
     members: Members = []
-    opens: bool = False
+    opens: Optional[bool] = False
+    repack: Optional[Callable[[bytes], bytes]] = None
 
 
 def make(hostile: Hostile, contents: Path, outside: Path, archive: Path) -> Path:
@@ -46,6 +50,8 @@ def make(hostile: Hostile, contents: Path, outside: Path, archive: Path) -> Path
             tar.add(path, arcname=path.name)
         for member, data in hostile.members:
             tar.addfile(member, io.BytesIO(data))
+    if hostile.repack is not None:
+        archive.write_bytes(hostile.repack(archive.read_bytes()))
     return archive
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.archives.hostile import HOSTILE
+from tests.archives.stranger import ALL
 from tests.support import ROOT
 
-SHARE = 5
+SHARE = 9
 MEGABYTES = 1_000
 SECONDS = 20
 
@@ -34,20 +34,21 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_there_are_many() -> None:
-    assert len(HOSTILE) >= 99
+    assert len(ALL) >= 400
 
 
 def test_each_is_refused_or_harmless(answers) -> None:
-    assert len(answers) >= len(HOSTILE) // SHARE
+    assert len(answers) >= len(ALL) // SHARE
     for answer in answers:
         assert answer["outcome"] in ("opened", "refused"), answer
-        if answer["built"]:
+        if answer["built"] and answer["must_open"] is not None:
             assert answer["outcome"] == ("opened" if answer["must_open"] else "refused"), answer
 
 
 def test_a_refusal_is_a_sentence_that_names_the_archive(answers) -> None:
     for answer in answers:
-        if answer["outcome"] == "refused":
+        # A predictor is made of what was opened, and does not know its name.
+        if answer["outcome"] == "refused" and "needs the reader of its task" not in str(answer):
             sentence = answer["sentence"]
             assert Path(answer["file"]).name in sentence, answer
             assert "\n" not in sentence and len(sentence) < 1500, answer

@@ -1,5 +1,6 @@
 """The lines that `allennlp predict` reads, each by itself."""
 
+import gzip
 import io
 import os
 import threading
@@ -9,7 +10,7 @@ import pytest
 from allennlp.models import Model
 
 from bert_classification.commands.predict import _read_lines
-from tests.support import FIXTURES, allennlp, read_json_lines
+from tests.support import FIXTURES, allennlp, read_json_lines, write_lines
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 GOOD = b'{"text": "a"}'
@@ -89,3 +90,17 @@ def test_the_readers_own_instances_fail_alone_too(tmp_path, monkeypatch) -> None
     assert [each["label"] for index, each in enumerate(outputs) if index != 30] == [
         each["label"] for index, each in enumerate(expected) if index != 30
     ]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_input_that_can_be_read_once_is_read_whole(tmp_path, packed) -> None:
+    source, pipe, output = tmp_path / "in.jsonl", tmp_path / "pipe", tmp_path / "out.jsonl"
+    write_lines(source, [{"text": "Lovely food"}, {"text": "Never again"}])
+    content = source.read_bytes()
+    os.mkfifo(pipe)
+    sent = gzip.compress(content) if packed else content
+    writer = threading.Thread(target=lambda: pipe.write_bytes(sent))
+    writer.start()
+    allennlp("predict", ARCHIVE, pipe, "--output-file", output, "--silent")
+    writer.join()
+    assert len(read_json_lines(output)) == 2

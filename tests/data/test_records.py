@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.data.records import read_records
+from bert_classification.data.records import RecordError, read_records
 
 
 def values(path: Path, **settings) -> list[dict]:
@@ -81,3 +81,9 @@ def test_another_encoding_is_read(tmp_path) -> None:
     path = tmp_path / "data.tsv"
     path.write_bytes("text\ncafé\n".encode("latin-1"))
     assert values(path, encoding="latin-1") == [{"text": "café"}]
+
+
+def test_a_message_quotes_a_long_record_only_in_part() -> None:
+    message = str(RecordError("file.jsonl, line 3: " + "x" * 100_000 + "; expected less."))
+    assert message.startswith("file.jsonl, line 3: ") and message.endswith("; expected less.")
+    assert len(message) < 2000

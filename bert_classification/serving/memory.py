@@ -1,0 +1,18 @@
+"""How much memory the server's threads keep for themselves when they have had much."""
+
+import ctypes
+from contextlib import suppress
+
+ARENAS = 2
+M_ARENA_MAX = -8
+"""The number of the setting in glibc's `malloc.h`."""
+
+
+def limit_arenas() -> None:
+    """
+    Lets all threads share a few of the allocator's arenas. glibc gives each thread one of its own,
+    up to eight for each core, and what one had to hold once the others cannot use. Other C
+    libraries have nothing of the kind.
+    """
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
