@@ -111,7 +111,7 @@ class BertPredictor(Predictor):
         if not self.takes_any_reader:
             task = getattr(self._model, "default_predictor", None) or type(self).__name__
             raise ConfigurationError(
-                f"The predictor of `{task}` needs the reader of its task, whose fields no other one "
+                f"The predictor of `{task}` needs the reader of its task, whose fields no other "
                 f"makes; `dataset_reader` is a {type(reader).__name__}. Let `dataset_reader.type` "
                 f"be `{task}`."
             )

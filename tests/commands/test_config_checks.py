@@ -48,6 +48,6 @@ def test_others(embedder, indexer) -> None:
 def test_before_anything_is_read(tmp_path) -> None:
     wrong = config("bert_for_classification", {"type": "pretrained_transformer"}, INDEXER)
     path = tmp_path / "config.json"
-    path.write_text(json.dumps({**wrong, "train_data_path": "nowhere"}))
+    path.write_text(json.dumps({**wrong, "train_data_path": "nowhere", "trainer": {}}))
     with pytest.raises(ConfigurationError, match="does not take"):
         allennlp("train", path, "-s", tmp_path / "trained")
