@@ -17,6 +17,7 @@ from transformers import BertModel
 
 from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
+from bert_classification.data.foreign_reader import ForeignReader
 from bert_classification.data.json_values import dump_json, is_too_deep
 from bert_classification.data.outcomes import replace_successes, sentence_of, successes
 from bert_classification.data.piece_names import add_piece_names
@@ -66,6 +67,8 @@ class BertPredictor(Predictor):
         The keys that the output has at least.
     example : `JsonDict`
         A record that shows what the task does.
+    takes_any_reader : `bool`
+        Whether the texts alone make the fields of a record, so that any reader makes them.
     segment_keys : `Tuple[str, ...]`
         The attributes of the reader's example that hold the first and the second text which BERT
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
@@ -77,10 +80,11 @@ class BertPredictor(Predictor):
     gold_key: str = ""
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
+    takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
 
-    _dataset_reader: BertReader
+    _dataset_reader: Any
     _model: Any
 
     def __init__(
@@ -93,11 +97,7 @@ class BertPredictor(Predictor):
         max_record_tokens: Optional[int] = None,
     ) -> None:
         super().__init__(model, dataset_reader, frozen)
-        if not isinstance(dataset_reader, BertReader):
-            raise ConfigurationError(
-                f"{type(self).__name__} needs the reader of its task; `dataset_reader` is a "
-                f"{type(dataset_reader).__name__}."
-            )
+        self._dataset_reader = self._adapt(dataset_reader)
         check_count("token_budget", token_budget)
         if max_record_tokens is not None and max_record_tokens < 1:
             raise ConfigurationError(
@@ -109,8 +109,21 @@ class BertPredictor(Predictor):
         self.precision = precision
         self._bert = find_bert(model)
         set_precision(self._bert, precision)
-        embedded = self.get_interpretable_layer().num_embeddings
-        add_piece_names(self._model.vocab, self._dataset_reader.tokenizer, embedded)
+        if self._dataset_reader.tokenizer is not None:
+            embedded = self.get_interpretable_layer().num_embeddings
+            add_piece_names(self._model.vocab, self._dataset_reader.tokenizer, embedded)
+
+    def _adapt(self, reader: DatasetReader) -> Union[BertReader, ForeignReader]:
+        if isinstance(reader, BertReader):
+            return reader
+        if not self.takes_any_reader:
+            task = getattr(self._model, "default_predictor", None) or type(self).__name__
+            raise ConfigurationError(
+                f"The predictor of `{task}` needs the reader of its task, whose fields no other "
+                f"makes; `dataset_reader` is a {type(reader).__name__}. Let `dataset_reader.type` "
+                f"be `{task}`."
+            )
+        return ForeignReader(reader, self._model.vocab, self.gold_key)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -130,6 +143,9 @@ class BertPredictor(Predictor):
         return self.predict_batch_instance([instance])[0]
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
+        for instance in instances:
+            self._dataset_reader.apply_token_indexers(instance)
+            instance.index_fields(self._model.vocab)
         lengths = [num_word_pieces(instance) for instance in instances]
         batches = token_batches(lengths, self._token_budget)
         several = len(batches) > 1 and self.precision == "int8"
@@ -147,8 +163,6 @@ class BertPredictor(Predictor):
 
     def _run_model(self, instances: list[Instance]) -> list[JsonDict]:
         """As AllenNLP's, but an output that is `None` is left out and not written as a word."""
-        for instance in instances:
-            self._dataset_reader.apply_token_indexers(instance)
         return [
             sanitize({key: value for key, value in output.items() if value is not None})
             for output in self._model.forward_on_instances(instances)

@@ -244,7 +244,8 @@ class BertReader(DatasetReader):
                     f"a text of {length} word pieces, more than the {limit} of `max_pieces`. Let "
                     "`truncate_long_sequences` of the token indexer be true to cut it."
                 )
-            first, second = cut_segments(first, second, limit - specials)
+            whole_words = self.tokenizer if self.indexer.truncate_whole_words else None
+            first, second = cut_segments(first, second, limit - specials, whole_words)
         return self.field(*join_segments(self.tokenizer, first, second))
 
     def field(self, ids: numpy.ndarray, second: int) -> WordPieceField:

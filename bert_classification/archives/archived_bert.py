@@ -13,7 +13,13 @@ from typing import NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.archives.extraction import extract, prefix_errors
+from bert_classification.archives import old_archives
+from bert_classification.archives.config import read_config
+from bert_classification.archives.extraction import (
+    InvalidArchiveError,
+    extract,
+    prefix_errors,
+)
 from bert_classification.archives.serialization import MODEL, TOKENIZER, saved_directory
 from bert_classification.archives.sizes import check_contents
 from bert_classification.archives.weights import NAMES, State, find_weights, read_weights
@@ -62,6 +68,7 @@ def find_archived_bert(name: str) -> Optional[ArchivedBert]:
     if configuration is not None:
         return ArchivedBert(name, Path(root), configuration, tokenizer or configuration)
     if is_file:
+        _check_version(name, Path(root))
         raise ConfigurationError(
             f"{name}: this archive carries no BERT; expected a model.tar.gz that this version of "
             "bert_classification has trained."
@@ -78,6 +85,16 @@ def _extract_once(path: str, changed: int) -> str:
         extract(Path(path), Path(directory))
         _check(Path(directory))
     return directory
+
+
+def _check_version(name: str, root: Path) -> None:
+    """Raises `ConfigurationError` for an archive of an earlier AllenNLP."""
+    try:
+        config, state = read_config(root), read_weights(find_weights(root))
+    except InvalidArchiveError:
+        return
+    with prefix_errors(name):
+        old_archives.check_model(config, state)
 
 
 def _check(root: Path) -> None:

@@ -1,6 +1,7 @@
 """Archives that are there only when they are whole."""
 
 import os
+import tarfile
 from pathlib import Path
 from typing import Optional, Union
 
@@ -39,3 +40,11 @@ def archive_model(
     with replace_file(target) as aside:
         _allennlps_archive_model(serialization_dir, weights, aside, include_in_archive)
     return str(target)
+
+
+def write_tar(directory: Path, output: Path) -> None:
+    """Packs what is in a directory; only a file that is complete gets the name `output`."""
+    with replace_file(output) as aside:
+        with tarfile.open(aside, "w:gz") as archive:
+            for path in sorted(directory.iterdir()):
+                archive.add(path, arcname=path.name)

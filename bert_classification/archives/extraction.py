@@ -38,12 +38,12 @@ class InvalidArchiveError(ConfigurationError):
 
 
 @contextmanager
-def prefix_errors(archive: object) -> Iterator[None]:
-    """Puts the name of an archive before the reason why it is not opened."""
+def prefix_errors(archive: object, done: str = "opened") -> Iterator[None]:
+    """Puts the name of an archive before the reason why it is not opened, or whatever is done."""
     try:
         yield
     except InvalidArchiveError as error:
-        raise ConfigurationError(f"{archive} is not opened: {error}") from error
+        raise ConfigurationError(f"{archive} is not {done}: {error}") from error
 
 
 @contextmanager

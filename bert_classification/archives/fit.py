@@ -9,6 +9,9 @@ from torch import Tensor
 from bert_classification.archives.extraction import InvalidArchiveError
 from bert_classification.archives.weights import State
 
+_ENCODER_PARTS = (".transformer_model.", ".embeddings.", ".encoder.layer.", ".pooler.")
+"""Of a BERT in models of others, whose own parts have names like `_text_field_embedder`."""
+
 
 def check_fit(model: torch.nn.Module, state: State) -> None:
     """
@@ -49,6 +52,32 @@ def rename_weights(model: torch.nn.Module, state: State) -> State:
     return {rename(name): tensor for name, tensor in state.items()}
 
 
+def without_buffers(model: torch.nn.Module, state: State) -> State:
+    """
+    Leaves out the buffers that a model makes itself today and that weights of earlier versions hold
+    as well, such as `embeddings.position_ids`, which transformers wrote until 4.30.
+
+    # Raises
+
+    `InvalidArchiveError` for one with other numbers than the model's own.
+    """
+    buffers, expected = dict(model.named_buffers()), model.state_dict()
+    obsolete = [name for name in state if name in buffers and name not in expected]
+    for name in obsolete:
+        if not _begins_alike(state[name], buffers[name]):
+            raise InvalidArchiveError(
+                f"`{name}` in its weights is not {str(buffers[name].flatten()[:3].tolist())[:-1]}, "
+                "...], which every model of its kind counts."
+            )
+    return {name: tensor for name, tensor in state.items() if name not in obsolete}
+
+
+def _begins_alike(given: Tensor, own: Tensor) -> bool:
+    """Compares as far as both go; whose positions are more the embeddings of them tell better."""
+    length = min(given.numel(), own.numel())
+    return torch.equal(given.flatten()[:length].to(own), own.flatten()[:length])
+
+
 def _cause(names: list[str], misfits: list[str], expected: State, state: State) -> str:
     encoder = [name for name in misfits if _is_encoder(name)]
     if any(expected[name].shape[1:] != state[name].shape[1:] for name in encoder):
@@ -65,7 +94,7 @@ def _cause(names: list[str], misfits: list[str], expected: State, state: State) 
 
 
 def _is_encoder(name: str) -> bool:
-    return name.startswith("bert.")
+    return name.startswith("bert.") or any(part in f".{name}" for part in _ENCODER_PARTS)
 
 
 def _differ(expected: object, given: object) -> bool:

@@ -74,21 +74,21 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
     has_model = serialization.saved_directory(serialization.MODEL, directory) is not None
     tokenizer = serialization.saved_directory(serialization.TOKENIZER, directory)
     names = set()
-    for each in _objects(config["model"]):
+    for each in objects(config["model"]):
         if "bert_model" in each and has_model:
             names.add(str(each["bert_model"]))
             each["bert_model"] = OF_THIS_ARCHIVE
             if tokenizer:
                 each.pop("tokenizer", None)
     for section in ("dataset_reader", "validation_dataset_reader"):
-        for each in _objects(config.get(section)):
+        for each in objects(config.get(section)):
             if tokenizer and each.get("type") == "bert-pretrained":
                 names.add(str(each.get("pretrained_model")))
                 each["pretrained_model"] = OF_THIS_ARCHIVE
                 each.pop("from_scratch", None)
             if isinstance(each.get("label_names"), str):
                 _take_label_names(each, Path(directory))
-    for each in _objects(config["model"]):
+    for each in objects(config["model"]):
         inner = each.get("tokenizer")
         if tokenizer and isinstance(inner, dict) and inner.get("model_name") in names:
             inner["model_name"] = tokenizer
@@ -108,13 +108,13 @@ def without_initial_weights(value: Any) -> Any:
     }
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
+def objects(value: Any) -> Iterator[dict[str, Any]]:
     """Yields all objects in a value, itself first."""
     if isinstance(value, dict):
         yield value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in list(inner):
-        yield from _objects(each)
+        yield from objects(each)
 
 
 def _take_label_names(reader: dict[str, Any], directory: Path) -> None:
@@ -146,12 +146,46 @@ def check_names(config: Mapping[str, Any], permitted: frozenset[str], directory:
 
     `InvalidArchiveError` with the first key that names something, and how to name it oneself.
     """
+    for keys, value in _named_by_archive(config, permitted, directory):
+        reason = _find_fault(keys, value)
+        if reason:
+            raise InvalidArchiveError(_explain(".".join(keys), value, reason))
+    for keys, name in checkpoint_names(config, permitted, directory):
+        if not _is_plain(name, _HUB_NAME):
+            raise InvalidArchiveError(describe_missing(".".join(keys), name))
+
+
+def checkpoint_names(
+    config: Mapping[str, Any], permitted: frozenset[str], directory: str
+) -> Iterator[tuple[Keys, str]]:
+    """Yields what a config names as a checkpoint and its archive does not carry, with its keys."""
+    for keys, value in _named_by_archive(config, permitted, directory):
+        key = next((key for key in reversed(keys) if not key.isdecimal()), "")
+        is_tokenizer = key == "tokenizer" and value not in Tokenizer.list_available()
+        is_name = isinstance(value, str) and value not in ("", OF_THIS_ARCHIVE)
+        if is_name and (key in _CHECKPOINTS or is_tokenizer):
+            yield keys, value
+
+
+GIVE_BERT = """`--overrides '{"bert": "CHECKPOINT"}'`"""
+
+
+def describe_missing(where: str, name: str, way: str = GIVE_BERT) -> str:
+    """Says of a checkpoint that it is not to be had, and in which way the caller gives it."""
+    hub = ", nor is it in the local cache of the model hub" if _is_plain(name, _HUB_NAME) else ""
+    return (
+        f"`{where}` is {name[:200]!r}, a checkpoint that it does not carry{hub}; name it yourself, "
+        f"{way}, a directory or a name on the model hub."
+    )
+
+
+def _named_by_archive(
+    config: Mapping[str, Any], permitted: frozenset[str], directory: str
+) -> Iterator[tuple[Keys, Any]]:
     for section in BUILT:
         for keys, value in walk(config.get(section), (section,)):
             if not (_is_removed(keys) or value in permitted or _is_taken(keys, value, directory)):
-                reason = _find_fault(keys, value)
-                if reason:
-                    raise InvalidArchiveError(_explain(".".join(keys), value, reason))
+                yield keys, value
 
 
 def _is_removed(keys: Keys) -> bool:
@@ -177,10 +211,6 @@ def _find_fault(keys: Keys, value: Any) -> Optional[str]:
         return None
     if any(not _PATH_WORDS.isdisjoint(word.lower().split("_")) for word in words[-2:]):
         return "an archive names no file, directory or URL outside of itself"
-    if key == "tokenizer" and value in Tokenizer.list_available():
-        return None
-    if key in _CHECKPOINTS or key == "tokenizer":
-        return None if _is_plain(value, _HUB_NAME) else "it is not a name on the model hub"
     if key == "language" and not _is_plain(value, _SPACY_NAME):
         return "it is not the name of a spaCy model"
     return None
@@ -193,9 +223,17 @@ def _is_foreign(key: str, value: Any) -> bool:
 def _is_plain(name: str, pattern: re.Pattern[str]) -> bool:
     if name == OF_THIS_ARCHIVE:
         return True
-    plain = pattern.fullmatch(name) is not None and ".." not in name
     # transformers and spaCy take a directory of that name first.
-    return plain and not os.path.lexists(name)
+    return _matches(name, pattern) and not os.path.lexists(name)
+
+
+def is_hub_name(name: str) -> bool:
+    """Tells whether a checkpoint on the model hub may have a name; so may a directory here."""
+    return _matches(name, _HUB_NAME)
+
+
+def _matches(name: str, pattern: re.Pattern[str]) -> bool:
+    return pattern.fullmatch(name) is not None and ".." not in name
 
 
 def _explain(where: str, value: Any, reason: str) -> str:

@@ -20,7 +20,6 @@ the environment has `BERT_CLASSIFICATION_TRUST_ARCHIVES=1`, and inside `with tru
 for files of one's own that need it: then AllenNLP's functions run as they are.
 """
 
-import json
 import logging
 import os
 import shutil
@@ -34,12 +33,11 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.common.file_utils import cached_path
 from allennlp.common.meta import META_NAME, Meta
-from allennlp.common.params import parse_overrides, with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model, archival
 from allennlp.predictors import Predictor
 
-from bert_classification.archives import fit, serialization, weights
+from bert_classification.archives import fit, old_archives, serialization, weights
 from bert_classification.archives.config import (
     MAX_CONFIG_BYTES,
     read_config,
@@ -53,6 +51,12 @@ from bert_classification.archives.extraction import (
     extract,
     prefix_errors,
     require,
+)
+from bert_classification.archives.named_checkpoint import (
+    BERT,
+    explain_missing,
+    override,
+    parse,
 )
 from bert_classification.archives.names import TRUST, check_names, without_initial_weights
 from bert_classification.archives.seal import sealed
@@ -91,12 +95,18 @@ def load_archive(
 ) -> archival.Archive:
     """
     Opens an archive, or a directory of training; takes and gives what AllenNLP's function does.
+    `bert` in the overrides is a checkpoint in the place of the one that the archive names and does
+    not carry (see `named_checkpoint`).
 
     # Raises
 
     `ConfigurationError`, in one sentence, for what is not opened.
     """
     if are_trusted():
+        if BERT in parse(overrides):
+            raise ConfigurationError(
+                f"`bert` in overrides has no effect with {TRUST}; name its keys."
+            )
         return _allennlps_load_archive(archive_file, cuda_device, overrides, weights_file)
     check_for_gpu(cuda_device)
     logger.info("opening archive %s", archive_file)
@@ -149,15 +159,15 @@ def _load(
     check_contents(directory, state)
     meta = _read_meta(directory / META_NAME)
     written = read_config(directory)
-    if isinstance(overrides, dict):
-        overrides = json.dumps(overrides)
-    replaced = parse_overrides(overrides)
-    config = Params(with_overrides(written, replaced) if replaced else written)
-    permitted = frozenset(strings(replaced))
+    old_archives.drop_old_settings(written)
+    old_archives.check_model(written, state)
+    config, permitted = override(written, overrides, str(directory))
     check_names(config.as_dict(quiet=True), permitted, str(directory))
     with (
+        old_archives.explain_failure_of_old(written),
+        explain_missing(config.as_dict(quiet=True), permitted, str(directory)),
         registered_names_only(permitted),
-        sealed(str(directory), set(strings(written)) - permitted),
+        sealed(str(directory), set(strings(written)) - permitted, permitted),
         serialization.reading_weights(),
     ):
         reader, validation_reader = _load_readers(config.duplicate(), str(directory))
@@ -208,7 +218,7 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
                 vocab=vocab, params=Params(model_params), serialization_dir=directory
             )
             model.extend_embedder_vocab()
-    state = fit.rename_weights(model, state)
+    state = fit.without_buffers(model, fit.rename_weights(model, state))
     fit.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model.cpu()

@@ -38,11 +38,14 @@ class Seal(NamedTuple):
     broad : `FrozenSet[str]`
         Directories in which all else lies, as `.` and `/` may name: of these only what is directly
         in them counts.
+    permitted : `FrozenSet[str]`
+        Directories that the caller names, which may be read whoever else names them.
     """
 
     root: str
     named: frozenset[str]
     broad: frozenset[str]
+    permitted: frozenset[str]
 
 
 _seal: ContextVar[Optional[Seal]] = ContextVar("seal", default=None)
@@ -52,11 +55,17 @@ _offline: list[Any] = []
 
 
 @contextmanager
-def sealed(root: str = "", strings: Iterable[str] = ()) -> Iterator[None]:
-    """Closes what lies outside of an archive, as the strings in its config may name it."""
+def sealed(
+    root: str = "", strings: Iterable[str] = (), permitted: Iterable[str] = ()
+) -> Iterator[None]:
+    """
+    Closes what lies outside of an archive, as the strings in its config may name it, but for the
+    directories among what the caller names.
+    """
     _add_hook()
     named = frozenset(filter(None, (_as_path(each) for each in strings if each)))
-    seal = Seal(os.path.realpath(root) if root else "", named, _broad_directories())
+    callers = frozenset(_as_path(each) for each in permitted if each and os.path.isdir(each))
+    seal = Seal(os.path.realpath(root) if root else "", named, _broad_directories(), callers)
     token = _seal.set(seal)
     try:
         with _hub_offline():
@@ -117,6 +126,8 @@ def _is_named(path: str, seal: Seal) -> bool:
     if path.endswith(_CODE) or "__pycache__" in path:
         return False
     if seal.root and Path(os.path.realpath(path)).is_relative_to(seal.root):
+        return False
+    if any(Path(path).is_relative_to(each) for each in seal.permitted):
         return False
     if path in seal.named or os.path.dirname(path) in seal.named:
         return True

@@ -91,6 +91,10 @@ class WordPieceTokenizer:
         """Looks up a word piece as it stands in the vocabulary; `None` when there is none such."""
         return self._tokenizer.token_to_id(token)
 
+    def continues_word(self, index: int) -> bool:
+        """Tells whether a word piece goes on with the word of the one before it."""
+        return (self._tokenizer.id_to_token(int(index)) or "").startswith("##")
+
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
 

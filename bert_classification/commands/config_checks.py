@@ -1,17 +1,20 @@
 """
 What AllenNLP's commands can know from a config alone they say before anything is read: old keys,
-and GPUs that are not there. And what training reads beside the data is put into the config, which
-the archive keeps: an archive names no files.
+embedders that do not take what an indexer makes, GPUs that are not there. And what training reads
+beside the data is put into the config, which the archive keeps: an archive names no files.
 """
 
+import inspect
 from functools import wraps
-from typing import Any, Callable
+from typing import Any, Callable, Iterator, Mapping
 
 import torch
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader
+from allennlp.modules import TokenEmbedder
 
+from bert_classification.archives.names import objects
 from bert_classification.commands.old_configs import Config, check_style
 from bert_classification.data.files import read_lines
 from bert_classification.data.json_values import describe
@@ -36,6 +39,7 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
         config = params.as_dict(quiet=True)
         check_style(config)
         check_sections(config, trains)
+        check_embedders(config)
         if trains:
             check_devices(config.get("trainer") or {}, torch.cuda.device_count())
         for section in ("dataset_reader", "validation_dataset_reader"):
@@ -44,6 +48,45 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
         return function(params, *args, **kwargs)
 
     return run
+
+
+def check_embedders(config: Config) -> None:
+    """
+    Raises `ConfigurationError` for an embedder that does not take what the indexer
+    `bert-pretrained` makes, as `pretrained_transformer` does not.
+    """
+    reader = config.get("dataset_reader")
+    indexers = reader.get("token_indexers") if isinstance(reader, Mapping) else None
+    for name, indexer in indexers.items() if isinstance(indexers, Mapping) else ():
+        if not isinstance(indexer, Mapping) or indexer.get("type") != "bert-pretrained":
+            continue
+        for embedder in _embedders_of(config.get("model"), name):
+            if not _takes_word_pieces(embedder):
+                raise ConfigurationError(
+                    f"`dataset_reader.token_indexers.{name}` is of type `bert-pretrained`, whose "
+                    f"word pieces the embedder of `{name}` in `model.text_field_embedder`, of type "
+                    f"`{embedder}`, does not take. Let `model.type` be one of ours, such as "
+                    "`bert_for_classification`; or let `dataset_reader.type` be one of AllenNLP's, "
+                    "such as `text_classification_json`, with an indexer of the embedder's type."
+                )
+
+
+def _embedders_of(model: Any, name: str) -> Iterator[str]:
+    """Yields the types of the embedders of an indexer."""
+    for each in objects(model):
+        embedder = each.get("text_field_embedder")
+        inner = embedder.get("token_embedders", embedder) if isinstance(embedder, Mapping) else {}
+        found = inner.get(name) if isinstance(inner, Mapping) else None
+        if isinstance(found, Mapping) and isinstance(found.get("type"), str):
+            yield found["type"]
+
+
+def _takes_word_pieces(embedder: str) -> bool:
+    if embedder not in TokenEmbedder.list_available():
+        return True
+    embedder_class: Any = TokenEmbedder.by_name(embedder)
+    parameters = inspect.signature(embedder_class.forward).parameters.values()
+    return any(each.name == "input_ids" or each.kind is each.VAR_KEYWORD for each in parameters)
 
 
 def check_sections(config: Config, trains: bool) -> None:

@@ -27,6 +27,7 @@ from bert_classification.archives.extraction import (
     explain_failure,
     prefix_errors,
 )
+from bert_classification.archives.fit import without_buffers
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.weights import State
 from bert_classification.commands.model_card import model_card
@@ -161,6 +162,7 @@ def _load_weights(archived: ArchivedBert, head: BertPreTrainedModel, weights: St
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
         if "pooler.dense.weight" not in weights:
             head.pooler = None
+    weights = without_buffers(head, weights)
     result = head.load_state_dict(weights, strict=False)
     if result.missing_keys:
         raise InvalidArchiveError(

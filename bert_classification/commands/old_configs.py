@@ -3,6 +3,7 @@ Configs in the style of AllenNLP 0.9 (2019), which today's AllenNLP refuses, or 
 about the keys it does not know: what to write in their place.
 """
 
+import copy
 import json
 from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional
 
@@ -39,6 +40,30 @@ def check_style(config: Config) -> None:
         raise ConfigurationError(
             "This config is in the style of AllenNLP 0.9. Change these keys:\n" + "\n".join(lines)
         )
+
+
+def translate(config: Config) -> dict[str, Any]:
+    """Gives a config of AllenNLP 0.9 with all changes that `check_style` asks for."""
+    translated = copy.deepcopy(dict(config))
+    for key, rule in RULES.items():
+        advice = rule(_get(config, key))
+        if advice is not None:
+            _remove(translated, key)
+            _merge(translated, advice.write or {})
+    return translated
+
+
+def _remove(config: dict[str, Any], key: str) -> None:
+    section, _, last = key.rpartition(".")
+    (_get(config, section) if section else config).pop(last, None)
+
+
+def _merge(config: dict[str, Any], entries: Config) -> None:
+    for key, value in entries.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
+            _merge(config[key], value)
+        else:
+            config[key] = copy.deepcopy(value)
 
 
 def _get(config: Any, key: str) -> Any:

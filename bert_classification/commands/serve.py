@@ -9,9 +9,11 @@ from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import check_for_gpu
+from allennlp.common.params import parse_overrides
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
+from bert_classification.archives.named_checkpoint import BERT
 from bert_classification.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,12 @@ class Serve(Subcommand):
         add("--weights-file", help="a weights file in the place of the archive's")
         add("--cuda-device", type=int, default=-1, help="id of GPU to use (if any)")
         add("-o", "--overrides", default="", help="JSON that overrides the archive's config")
+        add(
+            "--bert",
+            metavar="CHECKPOINT",
+            help="a directory, or a name on the model hub, in the place of the checkpoint that an "
+            "archive of others names and does not carry",
+        )
         add("--host", default="127.0.0.1", help="the address to listen on")
         add("--port", type=int, default=8000, help="the port to listen on")
         add("--root-path", default="", help="the path that a reverse proxy takes off")
@@ -83,11 +91,14 @@ def serve(args: argparse.Namespace) -> None:
     if args.token is not None:
         encode_token(args.token)
     check_for_gpu(args.cuda_device)
+    overrides = parse_overrides(args.overrides)
+    if args.bert is not None:
+        overrides[BERT] = args.bert
     archive = load_archive(
         args.archive_path,
         weights_file=args.weights_file,
         cuda_device=args.cuda_device,
-        overrides=args.overrides,
+        overrides=overrides,
     )
     predictor = Predictor.from_archive(archive, args.predictor, extra_args=args.predictor_args)
     model_thread = CallingThread()

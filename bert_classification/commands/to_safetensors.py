@@ -1,14 +1,13 @@
 """`allennlp to-safetensors`: an archive with its weights in the format that holds tensors only."""
 
 import argparse
-import os
-import tarfile
 import tempfile
 from pathlib import Path
 
 from allennlp.commands.subcommand import Subcommand
 
 from bert_classification.archives import weights
+from bert_classification.archives.archiving import write_tar
 from bert_classification.archives.extraction import extract, prefix_errors
 
 
@@ -43,15 +42,4 @@ def to_safetensors(archive_file: str, output_file: str) -> None:
         state = weights.read_weights(written)
         written.unlink()
         weights.write_safetensors(state, directory / "weights.safetensors")
-        _write_tar(directory, Path(output_file))
-
-
-def _write_tar(directory: Path, output: Path) -> None:
-    unfinished = output.with_name(f"{output.name}.unfinished")
-    try:
-        with tarfile.open(unfinished, "w:gz") as archive:
-            for path in sorted(directory.iterdir()):
-                archive.add(path, arcname=path.name)
-        os.replace(unfinished, output)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        write_tar(directory, Path(output_file))

@@ -58,10 +58,25 @@ def longest_first(first: int, second: int, room: int) -> tuple[int, int]:
 
 
 def cut_segments(
-    first: numpy.ndarray, second: Optional[numpy.ndarray], room: int
+    first: numpy.ndarray,
+    second: Optional[numpy.ndarray],
+    room: int,
+    whole_words: Optional[WordPieceTokenizer] = None,
 ) -> tuple[numpy.ndarray, Optional[numpy.ndarray]]:
-    """Cuts one or two segments to `room` pieces together, the longer one first."""
+    """
+    Cuts one or two segments to `room` pieces together, the longer one first. With the tokenizer
+    `whole_words` no word is cut.
+    """
     if second is None:
-        return first[:room], None
+        return _cut(first, room, whole_words), None
     lengths = longest_first(len(first), len(second), room)
-    return first[: lengths[0]], second[: lengths[1]]
+    return _cut(first, lengths[0], whole_words), _cut(second, lengths[1], whole_words)
+
+
+def _cut(
+    pieces: numpy.ndarray, length: int, whole_words: Optional[WordPieceTokenizer]
+) -> numpy.ndarray:
+    if whole_words is not None and length < len(pieces):
+        while length and whole_words.continues_word(pieces[length]):
+            length -= 1
+    return pieces[:length]

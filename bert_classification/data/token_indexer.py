@@ -1,6 +1,7 @@
 """The token indexer `bert-pretrained`: tokens of any tokenizer to BERT's word pieces."""
 
 import logging
+from itertools import accumulate
 from typing import Optional
 
 import torch
@@ -43,6 +44,8 @@ class PretrainedBertIndexer(TokenIndexer):
         positions.
     truncate_long_sequences : `bool`, optional (default = `True`)
         Cut a longer text, of a pair the longer one first; otherwise it is an error.
+    truncate_whole_words : `bool`, optional (default = `False`)
+        Cut a longer text behind its last whole word, as AllenNLP 0.9 did.
     token_min_padding_length : `int`, optional (default = `0`)
         As in every AllenNLP indexer.
     from_scratch : `BertFromScratch`, optional
@@ -59,6 +62,7 @@ class PretrainedBertIndexer(TokenIndexer):
         never_lowercase: Optional[list[str]] = None,
         max_pieces: Optional[int] = None,
         truncate_long_sequences: bool = True,
+        truncate_whole_words: bool = False,
         token_min_padding_length: int = 0,
         from_scratch: Optional[BertFromScratch] = None,
         serialization_dir: Optional[str] = None,
@@ -73,6 +77,7 @@ class PretrainedBertIndexer(TokenIndexer):
         if saved is None:
             serialization.save(serialization.TOKENIZER, serialization_dir, self.tokenizer.save)
         self.truncate_long_sequences = truncate_long_sequences
+        self.truncate_whole_words = truncate_whole_words
         self._use_starting_offsets = use_starting_offsets
         self._cut = 0
 
@@ -83,6 +88,8 @@ class PretrainedBertIndexer(TokenIndexer):
         segments = self._segments(tokens)
         words = [self._pieces_of_words(tokens, segment) for segment in segments]
         lengths = self._fit([sum(map(len, pieces)) for pieces in words], tokens)
+        if self.truncate_whole_words:
+            lengths = [_whole_words(*each) for each in zip(words, lengths)]
         input_ids, token_type_ids = [self.tokenizer.cls_id], [0]
         offsets = [0] * len(tokens)
         for type_id, (segment, pieces_of_words, length) in enumerate(zip(segments, words, lengths)):
@@ -179,3 +186,9 @@ class PretrainedBertIndexer(TokenIndexer):
             )
             for key, values in tokens.items()
         }
+
+
+def _whole_words(pieces_of_words: list[list[int]], room: int) -> int:
+    """Counts the pieces of the first words that are whole within so many pieces."""
+    ends = accumulate(map(len, pieces_of_words), initial=0)
+    return max(end for end in ends if end <= room)

@@ -26,6 +26,11 @@ def check_studied(predictor: BertPredictor) -> None:
         raise ConfigurationError(
             f"{type(predictor).__name__}: of this task no label can be led back to words."
         )
+    if predictor._dataset_reader.tokenizer is None:
+        raise ConfigurationError(
+            "`dataset_reader` does not say which word pieces it makes; expected one with a token "
+            "indexer of the type `bert-pretrained`."
+        )
     if predictor.precision == "int8":
         raise ConfigurationError(
             "`precision` is int8, which has no gradients; expected float32 or bfloat16."

@@ -24,6 +24,7 @@ class BertForMultipleChoicePredictor(BertPredictor):
         "prompt": "What do people do at the end of a concert?",
         "choices": ["applaud", "sleep", "cook", "swim"],
     }
+    takes_any_reader = True
     segment_keys = ("prompt", "choices")
     attacked_keys = ("prompt",)
 

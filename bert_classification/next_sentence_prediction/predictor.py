@@ -23,6 +23,7 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
         "text": "The bread was still warm.",
         "text_pair": "She cut two thick slices of it and looked for the butter.",
     }
+    takes_any_reader = True
     segment_keys = ("text", "text_pair")
     labels = LABELS
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Awaitable, Callable, Optional, TypeVar, Union, cast
+from typing import Any, Awaitable, Callable, Optional, TypeVar, Union
 
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
@@ -16,6 +16,7 @@ from bert_classification.data.records import RecordError
 from bert_classification.predictor import BertPredictor
 from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import SMALL_BODY, client_gone, parse_body
+from bert_classification.serving.foreign import predict_records
 from bert_classification.serving.guard import fault
 from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
@@ -102,8 +103,8 @@ class Predictions:
     async def _run(self, body: bytes, check: Check) -> list[tuple[Any, Outcome]]:
         records, results = await self._prepare(self._instances, body, check)
         if results is None:
-            outputs = await self._model.call(self._predictor.predict_batch_json, records)
-            return list(zip(records, outputs))
+            outcomes = await self._model.call(predict_records, self._predictor, records)
+            return list(zip(records, map(without_trace, outcomes)))
         predicted = await self._model.predict(successes(results))
         return list(zip(records, replace_successes(results, predicted)))
 
@@ -156,7 +157,7 @@ class Predictions:
             outcome = {"error": fault(outcome)}
         if isinstance(self._predictor, BertPredictor):
             return self._predictor.output(record, outcome)
-        return cast(JsonDict, outcome)
+        return {"error": str(outcome)} if isinstance(outcome, Exception) else outcome
 
 
 def one_record(value: Any) -> list[Any]:

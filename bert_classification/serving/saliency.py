@@ -15,9 +15,11 @@ __all__ = ["MAX_PIECES", "can_tell_importance", "word_importance"]
 
 def can_tell_importance(predictor: BertPredictor) -> bool:
     """
-    Tells whether the task has labels, and there are gradients, which integers have none of.
+    Tells whether the task has labels, the reader's word pieces are known, and there are gradients,
+    which integers have none of.
     """
-    return bool(predictor.segment_keys) and predictor.precision != "int8"
+    has_texts = bool(predictor.segment_keys) and predictor._dataset_reader.tokenizer is not None
+    return has_texts and predictor.precision != "int8"
 
 
 def word_importance(predictor: BertPredictor, record: JsonDict) -> list[JsonDict]:

@@ -13,6 +13,7 @@ from allennlp.models import Model
 from transformers import BertModel
 
 from bert_classification.archives import opening, serialization
+from bert_classification.archives.named_checkpoint import BERT
 from bert_classification.data.vocabulary import take_over
 
 _allennlps_from_archive: Any = Model.from_archive
@@ -23,6 +24,7 @@ def from_archive(
     archive_file: str,
     vocab: Optional[Vocabulary] = None,
     serialization_dir: Optional[str] = None,
+    bert: Optional[str] = None,
 ) -> Model:
     """
     Opens the model of an archive.
@@ -34,6 +36,8 @@ def from_archive(
         Of the new data. For a BERT it becomes the archive's, label by label.
     serialization_dir : `str`, optional
         Given by AllenNLP: the directory of the new training.
+    bert : `str`, optional
+        A checkpoint in the place of the one that an archive of others names and does not carry.
 
     # Raises
 
@@ -41,7 +45,7 @@ def from_archive(
     """
     if opening.are_trusted():
         return _allennlps_from_archive.__func__(cls, archive_file, vocab)
-    archive = opening.load_archive(archive_file)
+    archive = opening.load_archive(archive_file, overrides={} if bert is None else {BERT: bert})
     model, bert = archive.model, getattr(archive.model, "bert", None)
     if not isinstance(bert, BertModel):
         if vocab is not None:
