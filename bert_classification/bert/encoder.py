@@ -121,7 +121,7 @@ def _encode_packed(
 def _embed(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, packing: Packing) -> Tensor:
     words: dict[str, Tensor] = {"input_ids": input_ids.flatten()[packing.indices].unsqueeze(0)}
     look_up = bert.embeddings.word_embeddings
-    if look_up._forward_hooks and input_ids.dim() == 2:
+    if look_up._forward_hooks and input_ids.dim() == 2 and len(input_ids) > 1:
         # Whoever looks at these embeddings, as AllenNLP's adversary does, expects a text in a row.
         words = {"inputs_embeds": look_up(input_ids).flatten(0, 1)[packing.indices].unsqueeze(0)}
     return bert.embeddings(

@@ -104,10 +104,10 @@ def _run(predictor: BertPredictor, instance: Instance, factors: Tensor) -> tuple
     embedded: list[Tensor] = []
 
     def multiply(module: torch.nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        # (1, times * pieces, width)
-        scaled = output.detach() * factors.to(output).view(1, -1, 1)
-        embedded.append(scaled.requires_grad_())
-        return scaled
+        # (times * pieces, width), whatever stands in a row.
+        rows = output.detach().flatten(0, -2) * factors.to(output).view(-1, 1)
+        embedded.append(rows.view_as(output).requires_grad_())
+        return embedded[-1]
 
     handle = predictor.get_interpretable_layer().register_forward_hook(multiply)
     try:
