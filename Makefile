@@ -47,7 +47,7 @@ chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos.serving_load
 
 benchmark: $(INSTALLED)
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,benchmark]'
 	$(BIN)/python -m benchmarks $(OPTIONS)
 
 format: $(INSTALLED)
@@ -55,14 +55,14 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIOME) --write $(SCRIPTS)
 
-$(INSTALLED): setup.py constraints.txt
+$(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,dev]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,dev]'
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models
 	touch $@
 
 .venv/browser: $(INSTALLED)
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[browser]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[browser]'
 	touch $@
 
 $(CHROMIUM):
@@ -71,4 +71,4 @@ $(CHROMIUM):
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -55,6 +55,14 @@ def log(message: str) -> None:
         print(f"allennlp_compat: {message}", file=sys.stderr)
 
 
+def _load_repairs() -> None:
+    if not REPAIRS:
+        import allennlp_compat.repairs  # noqa: F401  they bind themselves
+        from allennlp_compat.versions import warn_of_newer
+
+        warn_of_newer()
+
+
 class RepairingFinder:
     """
     Finds the modules that have repairs, by asking the other finders and wrapping the loader they
@@ -64,8 +72,7 @@ class RepairingFinder:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in PACKAGES:
             return None
-        import allennlp_compat.repairs  # noqa: F401  they register themselves
-
+        _load_repairs()
         if name not in REPAIRS:
             return None
         others = (finder for finder in sys.meta_path if finder is not self)
