@@ -1,0 +1,93 @@
+"""
+Runs AllenNLP's own tests, and those of allennlp-models, on what is installed, folder by folder,
+and says which fail that are not in the list of those known to.
+
+    python -m tests.allennlp_own ALLENNLP_SOURCE [ALLENNLP_MODELS_SOURCE] [--only data] [--write]
+
+A source is the repository at the version that is installed, unpacked. The tests need `pip install
+flaky responses`; those that need the network fail, and are in the list. `--write` writes the list.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.allennlp_own.known_failures import KnownFailures
+
+ROOT = Path(__file__).parent.parent.parent
+# The repository has a package `tests` of its own, which comes first there.
+PATHS = os.pathsep.join([str(Path(__file__).parent), str(ROOT)])
+SECONDS = 1800
+OPTIONS = ("-q", "--tb=line", "--continue-on-collection-errors", "-p", "no:cacheprovider")
+# Our own plugin replaces parts of AllenNLP, and is not what is tested.
+PLUGIN = ("-p", "allennlp_alone", "-p", "no:xdist", "-o", "addopts=")
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    new: list[str] = []
+    for source in arguments.sources:
+        known = KnownFailures(source)
+        failures, passed = run_folders(source, arguments.only)
+        if arguments.write:
+            known.write(failures)
+        new += known.report(failures, passed)
+    sys.exit(1 if new else 0)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
+    parser.add_argument("sources", nargs="+", type=Path, help="unpacked repositories")
+    parser.add_argument("--only", nargs="*", help="folders of their tests")
+    parser.add_argument("--write", action="store_true", help="write the list of known failures")
+    return parser.parse_args()
+
+
+def run_folders(source: Path, only: list[str] | None) -> tuple[dict[str, str], set[str]]:
+    failures: dict[str, str] = {}
+    passed: set[str] = set()
+    for path in sorted((source / "tests").iterdir()):
+        wanted = path.stem in only if only else path.is_dir() or path.name.endswith("_test.py")
+        if wanted and not path.name.startswith("_"):
+            some_failures, some_passed = run_folder(source, path)
+            failures |= some_failures
+            passed |= some_passed
+            print(
+                f"{source.name} {path.name}: {len(some_passed)} passed, {len(some_failures)} failed"
+            )
+    return failures, passed
+
+
+def run_folder(source: Path, path: Path) -> tuple[dict[str, str], set[str]]:
+    with tempfile.TemporaryDirectory() as directory:
+        report = Path(directory) / "report.xml"
+        command = [sys.executable, "-m", "pytest", str(path), *OPTIONS, *PLUGIN]
+        environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HOME": directory, "PYTHONPATH": PATHS}
+        command += [f"--junit-xml={report}"]
+        with open(Path(tempfile.gettempdir()) / f"allennlp_own_{path.stem}.log", "wb") as log:
+            subprocess.run(
+                command, cwd=source, env=environment, stdout=log, stderr=log, timeout=SECONDS
+            )
+        return read_report(report)
+
+
+def read_report(report: Path) -> tuple[dict[str, str], set[str]]:
+    """Gives the failures with the last line of each message, and the tests that passed."""
+    failures: dict[str, str] = {}
+    passed: set[str] = set()
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = f"{case.get('classname')}::{case.get('name')}"
+        problem = next((child for child in case if child.tag in ("failure", "error")), None)
+        if problem is not None:
+            failures[name] = " ".join((problem.get("message") or "").split())[:200]
+        elif case.find("skipped") is None:
+            passed.add(name)
+    return failures, passed - set(failures)
+
+
+if __name__ == "__main__":
+    main()
