@@ -13,6 +13,13 @@ Fill = Callable[[ModuleType], None]
 REPAIRS: dict[str, list[Callable[[], AbstractContextManager]]] = {}
 STAND_INS: dict[str, Fill] = {}
 
+USERS_OF_TRANSFORMERS = (
+    "allennlp.data.data_loaders.data_collator",
+    "allennlp.common.cached_transformers",
+    "allennlp.training.optimizers",
+)
+"""One of these is the first to import transformers; repairs of that itself are bound to all."""
+
 PACKAGES = ("allennlp", "allennlp_models", "overrides")
 
 

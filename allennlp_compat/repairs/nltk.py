@@ -1,7 +1,9 @@
 """NLTK."""
 
 import os
+import shutil
 import sys
+import tempfile
 from typing import Iterator
 
 from allennlp_compat.hook import log, repair
@@ -22,8 +24,9 @@ def narrativeqa_without_downloads() -> Iterator[None]:
 @repair("allennlp_models.structured_prediction.dataset_readers.penn_tree_bank")
 def treebanks_of_every_directory() -> Iterator[None]:
     """
-    Lets the reader of the Penn Treebank read its file: since NLTK 3.10 a corpus reader opens files
-    below `nltk.data.path` alone.
+    Lets the reader of the Penn Treebank read its file, from a private copy: since NLTK 3.10 a
+    corpus reader opens files below `nltk.data.path` alone, and those only that nobody else may
+    write to.
     """
     yield
     module = sys.modules["allennlp_models.structured_prediction.dataset_readers.penn_tree_bank"]
@@ -33,17 +36,17 @@ def treebanks_of_every_directory() -> Iterator[None]:
 
     class BracketParseCorpusReader:
         def __init__(self, root: str, fileids: list[str]) -> None:
-            # A file in a cache is a link to one elsewhere.
-            self._path = os.path.realpath(os.path.join(root, *fileids))
+            self._path = os.path.join(root, *fileids)
 
         def parsed_sents(self):
-            directory, name = os.path.split(self._path)
-            nltk.data.path.append(directory)
-            try:
-                # It opens the file again for every block of trees.
-                yield from theirs(root=directory, fileids=[name]).parsed_sents()
-            finally:
-                nltk.data.path.remove(directory)
+            with tempfile.TemporaryDirectory() as directory:
+                shutil.copyfile(self._path, os.path.join(directory, "trees"))
+                nltk.data.path.append(directory)
+                try:
+                    # It opens the file again for every block of trees.
+                    yield from theirs(root=directory, fileids=["trees"]).parsed_sents()
+                finally:
+                    nltk.data.path.remove(directory)
 
     module.BracketParseCorpusReader = BracketParseCorpusReader
-    log("ptb_trees: the directory of the file is one of nltk.data.path")
+    log("ptb_trees: a private copy below nltk.data.path")

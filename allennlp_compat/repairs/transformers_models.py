@@ -3,7 +3,7 @@
 import sys
 from typing import Any, Iterator
 
-from allennlp_compat.hook import log, repair
+from allennlp_compat.hook import USERS_OF_TRANSFORMERS, log, repair
 from allennlp_compat.overlay import Overlay
 
 
@@ -41,7 +41,7 @@ def _take_marks_off(model) -> None:
         marked.__dict__.pop("_is_hf_initialized", None)
 
 
-@repair("allennlp.common.cached_transformers")
+@repair(*USERS_OF_TRANSFORMERS)
 def models_called_as_they_were() -> Iterator[None]:
     """
     Lets models be called with `past_key_values` as tuples, and refuses `head_mask`, which they

@@ -1,12 +1,13 @@
 """The optimizer that transformers dropped."""
 
+import sys
 from typing import Any, Iterator
 
-from allennlp_compat.hook import log, repair
-from allennlp_compat.repairs.transformers_names import find_package
+from allennlp_compat.hook import USERS_OF_TRANSFORMERS, repair
+from allennlp_compat.repairs.transformers_names import set_missing
 
 
-@repair("allennlp.training.optimizers")
+@repair(*USERS_OF_TRANSFORMERS)
 def adamw_of_transformers() -> Iterator[None]:
     """
     Stands in for `transformers.AdamW`, which left with version 4.50; `huggingface_adamw` is built
@@ -14,10 +15,8 @@ def adamw_of_transformers() -> Iterator[None]:
     """
     import transformers.optimization
 
-    package = find_package()
-    if not hasattr(package, "AdamW"):
-        package.AdamW = transformers.optimization.AdamW = _make_adamw()
-        log("transformers.AdamW and huggingface_adamw: on torch.optim.AdamW")
+    set_missing("AdamW", _make_adamw)
+    transformers.optimization.AdamW = sys.modules["transformers"].AdamW
     yield
 
 

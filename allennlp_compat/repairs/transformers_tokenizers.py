@@ -2,10 +2,10 @@
 
 from typing import Any, Iterator
 
-from allennlp_compat.hook import log, repair
+from allennlp_compat.hook import USERS_OF_TRANSFORMERS, log, repair
 
 
-@repair("allennlp.common.cached_transformers")
+@repair(*USERS_OF_TRANSFORMERS)
 def tokenizers_accept_add_special_tokens() -> Iterator[None]:
     """
     Takes `add_special_tokens` from the options of `from_pretrained`, which since transformers 4.44
@@ -26,7 +26,7 @@ def tokenizers_accept_add_special_tokens() -> Iterator[None]:
     yield
 
 
-@repair("allennlp.common.cached_transformers")
+@repair(*USERS_OF_TRANSFORMERS)
 def tokenizers_have_their_old_methods() -> Iterator[None]:
     """
     Gives tokenizers what transformers 5 took: `encode_plus` and `batch_encode_plus`, spelled as a

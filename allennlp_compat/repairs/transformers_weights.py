@@ -7,10 +7,10 @@ import re
 import sys
 from typing import Any, Iterator
 
-from allennlp_compat.hook import log, repair
+from allennlp_compat.hook import USERS_OF_TRANSFORMERS, log, repair
 
 
-@repair("allennlp.models.model", "allennlp.common.cached_transformers")
+@repair("allennlp.models.model", *USERS_OF_TRANSFORMERS)
 def weights_with_position_ids() -> Iterator[None]:
     """
     Drops `embeddings.position_ids` where a model has no such buffer: files of before transformers

@@ -44,7 +44,7 @@ runpy.run_path(sys.executable.rpartition("/")[0] + "/allennlp", run_name="__main
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "allennlp_compat: huggingface_adamw" in done.stderr
+    assert "allennlp_compat: transformers.AdamW" in done.stderr
     assert "serve" in done.stdout  # our subcommand, in a directory without .allennlp_plugins
 
 

@@ -7,6 +7,8 @@ TREE = "( (S (NP (DT The) (NN soup)) (VP (VBD was) (ADJP (JJ cold))) (. .)) )\n"
 def test_a_treebank_is_read_wherever_it_lies(tmp_path) -> None:
     path = tmp_path / "trees.mrg"
     path.write_text(TREE * 3)
+    path.chmod(0o666)  # as of those whose group may write
+    tmp_path.chmod(0o777)
     before = list(nltk.data.path)
     instances = list(PennTreeBankConstituencySpanDatasetReader().read(str(path)))
     assert [len(instance["tokens"]) for instance in instances] == [5, 5, 5]

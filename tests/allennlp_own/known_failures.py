@@ -12,19 +12,20 @@ class KnownFailures:
         name = "allennlp_models" if models else "allennlp"
         self.path = Path(__file__).with_name(f"{name}.txt")
         lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
-        self.names = {line.partition("  ")[0] for line in lines if line and line[0] != "#"}
+        self.lines = {line.partition("  ")[0]: line.partition("  ")[2] for line in lines}
 
     def report(self, failures: dict[str, str], passed: set[str]) -> list[str]:
         """Prints what is not as it was, and gives the tests that fail and did not."""
-        new = sorted(set(failures) - self.names)
+        new = sorted(set(failures) - set(self.lines))
         for name in new:
             print(f"NEW  {name}  {failures[name]}")
-        for name in sorted(passed & self.names):
+        for name in sorted(passed & set(self.lines)):
             print(f"PASSES, and is in {self.path.name}  {name}")
         print(f"{len(passed)} passed, {len(failures)} failed, {len(new)} of these are new")
         return new
 
-    def write(self, failures: dict[str, str]) -> None:
-        lines = [f"{name}  {message}".rstrip() for name, message in sorted(failures.items())]
+    def add(self, failures: dict[str, str], passed: set[str]) -> None:
+        kept = {name: text for name, text in self.lines.items() if name not in passed}
+        self.lines = {**kept, **failures}
+        lines = [f"{name}  {text}".rstrip() for name, text in sorted(self.lines.items())]
         self.path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        self.names = set(failures)
