@@ -9,7 +9,7 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint fuzz chaos benchmark format clean
+.PHONY: demo serve test test-browser check lint fuzz chaos benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -49,6 +49,13 @@ chaos: $(INSTALLED)
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,benchmark]'
 	$(BIN)/python -m benchmarks $(OPTIONS)
+
+# AllenNLP's own tests, and what it names of other libraries. ALLENNLP_SOURCE="DIR DIR" are the
+# repositories of allennlp and allennlp-models at 2.10.1, unpacked.
+allennlp-tests: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e './allennlp_compat[models,tests]'
+	$(BIN)/python -m tests.allennlp_own.removals
+	$(BIN)/python -m tests.allennlp_own $(ALLENNLP_SOURCE) $(ARGS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .

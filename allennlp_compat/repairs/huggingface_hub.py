@@ -1,5 +1,6 @@
 """huggingface_hub 1."""
 
+import sys
 from typing import Iterator
 
 from allennlp_compat.hook import log, repair
@@ -10,12 +11,12 @@ from allennlp_compat.stand_in import StandIn
 def hub_names_that_left() -> Iterator[None]:
     """
     Stands in for `HfFolder` and `Repository`, which left with version 1.0; only `push-to-hf` uses
-    them.
+    them, and calls `HfApi` in a way of then.
     """
     import huggingface_hub
 
     advice = (
-        "it left with version 1.0. `push-to-hf` cannot work without it; "
+        "it left, or changed, with version 1.0. `push-to-hf` cannot work without it; "
         "`hf upload USER/NAME SERIALIZATION_DIR` uploads the same files."
     )
     names = StandIn("huggingface_hub", advice)
@@ -24,6 +25,8 @@ def hub_names_that_left() -> Iterator[None]:
         setattr(huggingface_hub, name, getattr(names, name))
     try:
         yield
+        if missing:
+            sys.modules["allennlp.common.push_to_hf"].HfApi = names.HfApi
     finally:
         names._importing = False
         for name in missing:

@@ -30,6 +30,8 @@ def test_push_to_hf_says_what_to_use(tmp_path) -> None:
 
     with pytest.raises(ModuleNotFoundError, match="HfFolder.get_token .* `hf upload"):
         push_to_hf("name", serialization_dir=tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="HfApi .* `hf upload"):
+        push_to_hf("name", serialization_dir=tmp_path, use_auth_token="hf_token")
 
 
 def test_stand_ins_are_classes_to_inherit_from() -> None:

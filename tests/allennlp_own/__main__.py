@@ -4,8 +4,8 @@ and says which fail that are not in the list of those known to.
 
     python -m tests.allennlp_own ALLENNLP_SOURCE [ALLENNLP_MODELS_SOURCE] [--only data] [--write]
 
-A source is the repository at the version that is installed, unpacked. The tests need `pip install
-flaky responses`; those that need the network fail, and are in the list. `--write` adds to the list what fails. `SECONDS` limits each folder.
+A source is the repository at the version that is installed, unpacked. Tests that need the network
+fail, and are in the list. `--write` adds to it what fails; `SECONDS` limits each folder.
 """
 
 import argparse
@@ -34,9 +34,9 @@ def main() -> None:
     for source in arguments.sources:
         known = KnownFailures(source)
         failures, passed = run_folders(source, arguments.only)
+        new += known.report(failures, passed)
         if arguments.write:
             known.add(failures, passed)
-        new += known.report(failures, passed)
     sys.exit(1 if new else 0)
 
 

@@ -22,6 +22,8 @@ LIBRARIES = {
     *("spacy", "nltk", "h5py", "lmdb", "cached_path", "filelock", "dill", "more_itertools"),
     *("tensorboardX", "termcolor", "tqdm", "base58", "requests", "matplotlib"),
 }
+EXTRAS = {"checklist"}
+"""What AllenNLP itself does without where it is not installed."""
 UNKNOWN = object()
 
 
@@ -34,6 +36,7 @@ def main() -> None:
                 print(f"{name}:{line}: {problem}")
                 found += 1
     print(f"{found} found")
+    sys.exit(1 if found else 0)
 
 
 def modules_of(package: str) -> Iterator[tuple[str, Path]]:
@@ -48,6 +51,8 @@ def problems_of(name: str, path: Path) -> Iterator[tuple[int, str]]:
     try:
         module = importlib.import_module(name)
     except Exception as error:
+        if getattr(error, "name", None) in EXTRAS:
+            return
         yield 0, f"cannot be imported: {type(error).__name__}: {error}"
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -145,16 +150,25 @@ def classes_of_names(tree: ast.Module, names: dict[str, Any]) -> Iterator[tuple[
     """Gives the names that stand for instances of one class wherever they are in the file."""
     values: dict[str, list[Any]] = {}
     for node in ast.walk(tree):
-        made = made_by(node, names)
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
-        for target in targets:
-            if isinstance(target, (ast.arg, ast.Name, ast.Attribute)):
-                values.setdefault(ast.unparse(target).partition(":")[0], []).append(made)
+        for target in targets_of(node):
+            name = target.arg if isinstance(target, ast.arg) else ast.unparse(target)
+            values.setdefault(name, []).append(made_by(node, names))
     for name, made in values.items():
         owner = made[0]
         if isinstance(owner, type) and all(each is owner for each in made):
             if "_stand_in" not in vars(owner) and not owner.__name__.startswith("Auto"):
                 yield name, owner
+
+
+def targets_of(node: Any) -> list[ast.AST]:
+    """Gives what a node gives a value to, or takes for something else."""
+    if isinstance(node, ast.Assign):
+        return [*node.targets]
+    if isinstance(node, ast.arg):
+        return [node]
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+        return node.args[:1]
+    return [node.target] if hasattr(node, "target") else []
 
 
 def made_by(node: ast.AST, names: dict[str, Any]) -> Any:
