@@ -70,6 +70,10 @@ def run_folder(source: Path, path: Path) -> tuple[dict[str, str], set[str]]:
         command = [sys.executable, "-m", "pytest", str(path), *OPTIONS]
         environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HOME": directory, "PYTHONPATH": PATHS}
         environment["ALLENNLP_OUTCOMES"] = str(outcomes)
+        # Some call `python` by its name.
+        environment["PATH"] = os.pathsep.join(
+            [str(Path(sys.executable).parent), os.environ["PATH"]]
+        )
         try:
             subprocess.run(
                 command, cwd=source, env=environment, stdout=subprocess.DEVNULL, timeout=SECONDS

@@ -7,9 +7,11 @@ each outcome is written down when it is known.
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import spacy
+from allennlp.common.util import import_module_and_submodules
 
 sys.modules["bert_classification"] = None  # type: ignore[assignment]
 
@@ -20,10 +22,18 @@ def load_or_blank(name: str, *args: Any, **options: Any) -> Any:
     except OSError:
         if name != "en_core_web_sm":
             raise
-        return spacy.blank("en")
+        pipeline = spacy.blank("en")
+        pipeline.add_pipe("sentencizer")
+        return pipeline
 
 
 load, spacy.load = spacy.load, load_or_blank
+
+
+def pytest_configure() -> None:
+    # Folders of allennlp-models use what others register.
+    if Path("allennlp_models").is_dir():
+        import_module_and_submodules("allennlp_models")
 
 
 def pytest_runtest_logreport(report: Any) -> None:
