@@ -50,6 +50,7 @@ def test_what_is_gone_is_found(gone) -> None:
     assert dict(problems) == expected
 
 
+@pytest.mark.filterwarnings("ignore:Module 'sanity_checks' is deprecated")
 @pytest.mark.parametrize("package", PACKAGES)
 def test_nothing_that_allennlp_names_is_gone(package) -> None:
     found = [problem for module in modules_of(package) for problem in problems_of(*module)]

@@ -11,6 +11,7 @@ fail, and are in the list. `--write` adds to it what fails; `SECONDS` limits eac
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -92,7 +93,10 @@ def read_outcomes(path: Path) -> tuple[dict[str, str], set[str]]:
         if outcome["passed"]:
             passed.add(outcome["test"])
         else:
-            failures[outcome["test"]] = " ".join(outcome["message"].split())[:160]
+            message = " ".join(outcome["message"].split())
+            failures[outcome["test"]] = re.sub(r"(/[^\s'\",:/]+){2,}", "...", message)[
+                :110
+            ].rstrip()
     return failures, passed - set(failures)
 
 
