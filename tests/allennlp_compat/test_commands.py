@@ -1,7 +1,5 @@
 """AllenNLP's own commands and features on this stack, each through the command a user types."""
 
-import copy
-import gc
 import json
 import os
 import subprocess
@@ -10,11 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from allennlp.common import Params
-from allennlp.common.checks import ConfigurationError, check_for_gpu
-from allennlp.common.util import import_module_and_submodules
-from allennlp.training.optimizers import Optimizer
 
 from tests.support import ROOT, allennlp, run_allennlp
 
@@ -51,31 +44,8 @@ runpy.run_path(sys.executable.rpartition("/")[0] + "/allennlp", run_name="__main
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "allennlp_compat: huggingface_adamw" in done.stderr
+    assert "allennlp_compat: transformers.AdamW" in done.stderr
     assert "serve" in done.stdout  # our subcommand, in a directory without .allennlp_plugins
-
-
-def test_plugins_are_imported_with_all_their_modules(tmp_path, monkeypatch) -> None:
-    # Directories that Python has read already are read again, once for each plugin.
-    monkeypatch.syspath_prepend(tmp_path)
-    enabled = gc.isenabled()
-    for plugin in ("first_plugin", "second_plugin"):
-        package = tmp_path / plugin
-        (package / "inner").mkdir(parents=True)
-        for path in ("__init__.py", "one.py", "inner/__init__.py", "inner/two.py"):
-            (package / path).write_text("import gc; enabled = gc.isenabled()\n")
-        import_module_and_submodules(plugin)
-        names = {name for name in sys.modules if name.startswith(plugin)}
-        assert names == {plugin, f"{plugin}.one", f"{plugin}.inner", f"{plugin}.inner.two"}
-        assert not sys.modules[f"{plugin}.inner.two"].enabled
-        assert gc.isenabled() == enabled
-    (tmp_path / "broken_plugin.py").write_text("1 / 0")
-    with pytest.raises(ZeroDivisionError):
-        import_module_and_submodules("broken_plugin")
-    assert gc.isenabled() == enabled
-    (tmp_path / "after.py").write_text("")
-    import_module_and_submodules("after")
-    assert "after" in sys.modules
 
 
 def test_package_says_how_to_install_allennlp_when_it_is_missing() -> None:
@@ -103,17 +73,6 @@ class TestTraining:
         assert after["epoch"] == before["epoch"] == 1
         assert after["validation_loss"] == pytest.approx(before["validation_loss"], abs=0.01)
 
-    def test_recover_reads_numpy_scalars(self, tmp_path) -> None:
-        import numpy
-        import torch
-        from allennlp.training import Checkpointer
-
-        checkpointer = Checkpointer(tmp_path)
-        torch.save({"weight": torch.ones(1)}, tmp_path / "model_state_e1_b2.th")
-        state = {"f1": numpy.float64(0.5), "n": numpy.int64(3), "half": numpy.float32(0.25)}
-        torch.save(state, tmp_path / "training_state_e1_b2.th")
-        assert checkpointer.load_checkpoint()[1] == state
-
     @pytest.mark.parametrize("start_method", ["fork", "spawn"])
     def test_data_workers(self, tmp_path, start_method) -> None:
         loader = {"batch_size": 32, "num_workers": 2, "start_method": start_method}
@@ -128,20 +87,9 @@ class TestTraining:
         assert "worker_1_memory_MB" in done.stdout + done.stderr
         assert (tmp_path / "out" / "model.tar.gz").exists()
 
-    def test_sparse_gradients_are_clipped_by_their_norm(self) -> None:
-        import torch
-        from allennlp.training import gradient_descent_trainer
-
-        embedding = torch.nn.Embedding(5, 3, sparse=True)
-        embedding(torch.tensor([1, 1, 2])).sum().backward()
-        expected = embedding.weight.grad.to_dense().norm()
-        norm = gradient_descent_trainer.clip_grad_norm_(embedding.parameters(), 1.0)
-        assert norm == pytest.approx(float(expected))
-        assert embedding.weight.grad.to_dense().norm() == pytest.approx(1.0, abs=1e-4)
-
-    def test_correct_bias_false_is_refused_by_name(self, tmp_path) -> None:
-        with pytest.raises(ValueError, match="correct_bias"):
-            train(tmp_path / "out", {"trainer.optimizer.correct_bias": False})
+    def test_correct_bias_false_as_every_bert_of_2019_has_it(self, tmp_path) -> None:
+        train(tmp_path / "out", {"trainer.optimizer.correct_bias": False})
+        assert metrics_of(tmp_path / "out")["validation_loss"] > 0
 
 
 class TestOtherCommands:
@@ -174,42 +122,11 @@ class TestOtherCommands:
         assert str(directory) in capsys.readouterr().out
 
 
-def test_stand_ins_fail_by_name_when_they_are_used() -> None:
-    from allennlp.data import image_loader
-
-    with pytest.raises(ModuleNotFoundError, match="torchvision"):
-        image_loader.torchvision.io()
-    assert "torchvision" not in sys.modules
-
-
 def test_pretrained_transformer_tokenizer_works() -> None:
     from allennlp.data.tokenizers import PretrainedTransformerTokenizer
 
     tokens = PretrainedTransformerTokenizer("fixtures/bert").tokenize("The soup")
     assert [token.text for token in tokens][0] == "[CLS]"
-
-
-@pytest.mark.parametrize("groups", [None, [[["bias"], {"weight_decay": 0.0}]]])
-def test_fused_adamw_gives_the_numbers_of_pytorchs(groups) -> None:
-    torch.manual_seed(0)
-    ours = torch.nn.Linear(5, 3)
-    theirs = copy.deepcopy(ours)
-    settings = {"type": "huggingface_adamw", "lr": 0.01, "weight_decay": 0.1}
-    params = Params({**settings, "parameter_groups": groups} if groups else settings)
-    fused = Optimizer.from_params(params, model_parameters=list(ours.named_parameters()))
-    assert fused.defaults["fused"]
-    bias = {"params": [theirs.bias], **({"weight_decay": 0.0} if groups else {})}
-    plain = torch.optim.AdamW(
-        [{"params": [theirs.weight]}, bias], lr=0.01, weight_decay=0.1, eps=1e-8, foreach=False
-    )
-    batch = torch.randn(4, 5)
-    for model, optimizer in ((ours, fused), (theirs, plain)):
-        for _ in range(3):
-            optimizer.zero_grad()
-            model(batch).square().sum().backward()
-            optimizer.step()
-    assert torch.allclose(ours.weight, theirs.weight, atol=1e-6)
-    assert torch.allclose(ours.bias, theirs.bias, atol=1e-6)
 
 
 def test_pretrained_transformer_indexer_folds_long_texts() -> None:
@@ -222,8 +139,3 @@ def test_pretrained_transformer_indexer_folds_long_texts() -> None:
     ids = indexer.tokens_to_indices(tokens, Vocabulary())["token_ids"]
     first, *inner, last = (token.text_id for token in tokens)
     assert ids == [first, *inner[:2], last, first, *inner[2:], last]
-
-
-def test_a_gpu_that_is_not_there_is_a_device_all_the_same() -> None:
-    with pytest.raises(ConfigurationError, match="GPU"):
-        check_for_gpu(99)
