@@ -45,10 +45,10 @@ def attention(predictor: BertPredictor, record: JsonDict) -> JsonDict:
     if isinstance(instance, Exception):
         raise instance
     tokens: Any = instance["tokens"]
-    rows = list(tokens.field_list) if isinstance(tokens, ListField) else [tokens]
+    rows: list[Any] = list(tokens.field_list) if isinstance(tokens, ListField) else [tokens]
     config = predictor._model.bert.config
     layers, heads = config.num_hidden_layers, config.num_attention_heads
-    _check_size(rows, layers * heads)
+    check_size(rows, layers * heads)
     # (rows, layers, heads, longest, longest)
     weights = _weights(predictor, instance).flatten(0, -5)
     return {
@@ -61,7 +61,8 @@ def attention(predictor: BertPredictor, record: JsonDict) -> JsonDict:
     }
 
 
-def _check_size(rows: Sequence[WordPieceField], maps: int) -> None:
+def check_size(rows: Sequence[WordPieceField], maps: int) -> None:
+    """Raises `RecordError` for rows whose weights, in so many `maps`, are too many."""
     longest = max(map(len, rows))
     if longest > MAX_PIECES:
         raise RecordError(
@@ -89,6 +90,6 @@ def _weights(predictor: BertPredictor, instance: Instance) -> Tensor:
 def _describe(predictor: BertPredictor, row: WordPieceField, weights: Tensor) -> JsonDict:
     data = (weights * 255).round().byte().cpu().contiguous().numpy().tobytes()
     return {
-        "pieces": predictor._dataset_reader.tokenizer.convert_ids_to_tokens(row.ids),
+        "pieces": predictor._dataset_reader.tokenizer.convert_ids_to_tokens(row.ids.tolist()),
         "weights": base64.b64encode(data).decode(),
     }

@@ -210,8 +210,11 @@ def _render_operation(url: str, path: str, method: str, operation: JsonDict) -> 
         parts += _block("Expects", _pretty(_content(body).get("schema")))
     for status, answer in operation.get("responses", {}).items():
         parts += [f"<p><b>{escape(status)}</b> {escape(answer['description'])}</p>"]
-        if shown := _content(answer).get("example"):
+        content = _content(answer)
+        if shown := content.get("example"):
             parts += [f"<pre>{escape(_pretty(shown))}</pre>"]
+        elif status == "200" and content.get("schema"):
+            parts += _block("Gives", _pretty(content["schema"]))
     return "\n".join(parts)
 
 
