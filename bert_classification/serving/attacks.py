@@ -1,5 +1,6 @@
 """What would change an answer, and what it does not need, as the page shows them."""
 
+from itertools import islice
 from typing import Iterator
 
 from allennlp.common.checks import ConfigurationError
@@ -15,6 +16,9 @@ from bert_classification.serving.saliency import can_tell_importance
 
 MAX_PIECES = 512
 """A step of an attack runs a dozen texts of this length, and other requests wait for it."""
+
+MAX_STEPS = 256
+"""The last words of a long text may need as many trials as there are pairs of them."""
 
 
 def can_attack(predictor: BertPredictor) -> bool:
@@ -44,14 +48,14 @@ def flip_words(predictor: BertPredictor, record: JsonDict) -> Iterator[JsonDict]
 def leave_out_words(predictor: BertPredictor, record: JsonDict) -> Iterator[JsonDict]:
     """
     Takes words out of a record as long as the answer stays; gives the result of
-    `InputReduction.attack` as it is after each batch of trials.
+    `InputReduction.attack` as it is after each batch of trials, `MAX_STEPS` at most.
 
     # Raises
 
     `RecordError` as `flip_words`.
     """
     _check_length(predictor, record)
-    yield from InputReduction(predictor).steps(record)
+    yield from islice(InputReduction(predictor).steps(record), MAX_STEPS)
 
 
 def _check_length(predictor: BertPredictor, record: JsonDict) -> None:

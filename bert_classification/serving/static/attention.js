@@ -22,16 +22,21 @@ export function attention({ layers, heads, rows }) {
 
 function choice(rows, row, show) {
   if (rows.length === 1) return [];
-  const options = rows.map(({ pieces }, at) => {
-    const text = pieces.length < 10 ? pieces : [...pieces.slice(1, 4), "…", ...pieces.slice(-5, -1)];
-    return element("option", { value: at, selected: at === row }, `${at + 1} of ${rows.length}: ${text.join(" ")}`);
-  });
+  const options = rows.map(({ pieces }, at) =>
+    element("option", { value: at, selected: at === row }, `${at + 1} of ${rows.length}: ${shortened(pieces)}`),
+  );
   const change = (event) => {
     show(Number(event.target.value));
     document.getElementById("attention-row").focus();
   };
   const select = element("select", { id: "attention-row", change }, options);
   return [element("label", { class: "rows" }, "What BERT reads at once ", select)];
+}
+
+/** The first and the last words of a row, without its special ends. */
+function shortened(pieces) {
+  const words = pieces.slice(1, -1).join(" ").replaceAll(" ##", "").split(" ");
+  return (words.length > 8 ? [...words.slice(0, 4), "…", ...words.slice(-4)] : words).join(" ");
 }
 
 function rowView(row, layers, heads) {
