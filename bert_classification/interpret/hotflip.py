@@ -1,7 +1,7 @@
 """Words of a record exchanged until the answer changes: HotFlip with whole words."""
 
 import math
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, NamedTuple, Optional, Sequence
 
 import numpy
 import torch
@@ -104,23 +104,31 @@ class HotFlip:
 
         `RecordError` when the record is not what the task expects.
         """
+        *_, result = self.steps(record, target)
+        return result
+
+    def steps(self, record: JsonDict, target: Any = None) -> Iterator[JsonDict]:
+        """Attacks a record, and gives the result before the first flip and after each one."""
         first = edited = self._editor.open(record)
         answer = self._predictor.answer(first.output)
         target = None if target is None else self._predictor.answer(self._predictor.wanted(target))
         flips: list[Flip] = []
-        while not self._is_done(edited, answer, target) and len(flips) < self._max_flips:
+        while True:
+            done = self._is_done(edited, answer, target)
+            yield {
+                "prediction": first.output,
+                "final": edited.output,
+                "changed": done,
+                "flips": [flip.describe() for flip in flips],
+                "texts": describe_texts(edited),
+            }
+            if done or len(flips) == self._max_flips:
+                return
             found = self._flip(edited, answer, target, flips)
             if found is None:
-                break
+                return
             edited, flip = found
             flips.append(flip)
-        return {
-            "prediction": first.output,
-            "final": edited.output,
-            "changed": self._is_done(edited, answer, target),
-            "flips": [flip.describe() for flip in flips],
-            "texts": describe_texts(edited),
-        }
 
     def _is_done(self, edited: Edited, answer: Any, target: Any) -> bool:
         now = self._predictor.answer(edited.output)

@@ -1,6 +1,6 @@
 """Words taken out of a record as long as the answer stays: input reduction."""
 
-from typing import Any, Optional, Sequence
+from typing import Any, Iterator, Optional, Sequence
 
 import torch
 from allennlp.common.util import JsonDict
@@ -11,6 +11,7 @@ from bert_classification.interpret.gradients import (
     piece_embeddings,
     piece_gradients,
 )
+from bert_classification.interpret.remains import Remains
 from bert_classification.interpret.words import Span
 from bert_classification.predictor import BertPredictor, check_count
 
@@ -60,43 +61,62 @@ class InputReduction:
 
         `JsonDict`: `prediction` and `final`, the outputs before and after, with the same answer;
         `changed`, whether anything could go; `removed`, the words that went, in the order in which
-        they did; `kept`, the words that are left of those that might go; and `texts`, those that
-        are others now.
+        they did; `removed_spans`, where they stood in the record's texts, with `key`, `choice` of a
+        list, `text`, `start` and `end` (exclusive); `kept`, the words that are left of those that
+        might go; and `texts`, those that are others now.
 
         # Raises
 
         `RecordError` when the record is not what the task expects.
         """
+        *_, result = self.steps(record)
+        return result
+
+    def steps(self, record: JsonDict) -> Iterator[JsonDict]:
+        """Reduces a record, and gives the result so far after each batch that was tried."""
         first = edited = self._editor.open(record)
         answer = self._predictor.answer(first.output)
-        removed: list[str] = []
-        while (found := self._reduce(edited, answer)) is not None:
-            edited, words = found
-            removed += [word.text for word in words]
-        return {
-            "prediction": first.output,
-            "final": edited.output,
-            "changed": bool(removed),
-            "removed": removed,
-            "kept": [word.text for word in self._removable(edited)],
-            "texts": describe_texts(edited),
-        }
+        remains = Remains()
+        batches = self._batches(edited)
+        while True:
+            yield {
+                "prediction": first.output,
+                "final": edited.output,
+                "changed": bool(remains.removed),
+                "removed": [span["text"] for span in remains.removed],
+                "removed_spans": list(remains.removed),
+                "kept": [word.text for word in self._removable(edited)],
+                "texts": describe_texts(edited),
+            }
+            changes = next(batches, None)
+            if changes is None:
+                return
+            if (found := self._try(edited, answer, changes)) is not None:
+                edited, words = found
+                remains.remove(words)
+                batches = self._batches(edited)
 
     def _removable(self, edited: Edited) -> list[Span]:
         return [word for word in edited.words if word.text.lower() not in self._ignored]
 
-    def _reduce(self, edited: Edited, answer: Any) -> Optional[tuple[Edited, list[Span]]]:
+    def _batches(self, edited: Edited) -> Iterator[Sequence[list[Span]]]:
+        """Yields what to take out on trial: several words first, then each single one."""
         words = self._ranked(edited, self._removable(edited))
         sizes = [2**power for power in range(1, len(words).bit_length())][::-1]
         several = [words[:size] for size in sizes][: self._words_at_once]
         singles = [[word] for word in words]
-        for changes in filter(None, (several, *chunks(singles, self._words_at_once))):
-            tried = self._editor.try_all(
-                edited, [[(word, "") for word in change] for change in changes]
-            )
-            for change, each in zip(changes, tried):
-                if each is not None and self._predictor.answer(each.output) == answer:
-                    return self._editor.look_at(each), list(change)
+        yield from filter(None, (several, *chunks(singles, self._words_at_once)))
+
+    def _try(
+        self, edited: Edited, answer: Any, changes: Sequence[list[Span]]
+    ) -> Optional[tuple[Edited, list[Span]]]:
+        """Finds the first of the changes that leaves the answer as it is."""
+        tried = self._editor.try_all(
+            edited, [[(word, "") for word in change] for change in changes]
+        )
+        for change, each in zip(changes, tried):
+            if each is not None and self._predictor.answer(each.output) == answer:
+                return self._editor.look_at(each), change
         return None
 
     def _ranked(self, edited: Edited, words: list[Span]) -> list[Span]:

@@ -30,6 +30,60 @@ REFUSALS: dict[Union[int, str], dict[str, Any]] = {
 }
 """What every route that runs the model may answer beside its 200."""
 
+
+def _object(**properties: JsonDict) -> JsonDict:
+    return {"type": "object", "properties": properties}
+
+
+def _array(items: JsonDict) -> JsonDict:
+    return {"type": "array", "items": items}
+
+
+TEXT, WHOLE, NUMBER = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+SPAN = {"key": TEXT, "choice": WHOLE, "text": TEXT, "start": WHOLE, "end": WHOLE}
+ATTACKED = {
+    "prediction": _object(),
+    "final": _object(),
+    "changed": {"type": "boolean"},
+    "texts": _array(_object(key=TEXT, choice=WHOLE, text=TEXT)),
+}
+
+EXPLANATIONS: dict[str, tuple[str, str, JsonDict]] = {
+    "/saliency": (
+        "How much each word of a record counts for the answer.",
+        "Shares whose sum is 1, by integrated gradients.",
+        _array(_object(**SPAN, score=NUMBER)),
+    ),
+    "/attack/hotflip": (
+        "Which words, exchanged for others, would change the answer.",
+        "JSON lines: the result so far before the first and after each of five exchanges at most; "
+        "the last is the result. `changed` tells whether another answer was reached, `final` is "
+        "the prediction of the changed `texts`; a flip has characters of the text as it was "
+        "before that flip.",
+        _object(**ATTACKED, flips=_array(_object(**SPAN, replacement=TEXT, confidence=NUMBER))),
+    ),
+    "/attack/input-reduction": (
+        "Which words can be left out while the answer stays.",
+        "JSON lines: the result so far after each batch of trials; the last is the result. "
+        "`removed_spans` has characters of the texts as they were sent, `kept` the words that are "
+        "left.",
+        _object(
+            **ATTACKED,
+            removed=_array(TEXT),
+            removed_spans=_array(_object(**SPAN)),
+            kept=_array(TEXT),
+        ),
+    ),
+    "/attention": (
+        "How much each word piece looks at each other one, in every layer and head.",
+        "A row for each window or choice, of up to 128 word pieces. `weights` are bytes in base64, "
+        "of an array of the shape (layers, heads, pieces, pieces): how much the third looks at "
+        "the fourth, in parts of 255.",
+        _object(layers=WHOLE, heads=WHOLE, rows=_array(_object(pieces=_array(TEXT), weights=TEXT))),
+    ),
+}
+"""What each route that explains an answer does, what it gives, and the schema of that."""
+
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
@@ -80,6 +134,16 @@ def request_body(schema: JsonDict, example: Any) -> JsonDict:
     """Describes a request that brings JSON, for OpenAPI."""
     content = {"application/json": {"schema": schema, "example": example}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def describe_explanation(
+    predictor: Predictor, path: str, media_type: str = "application/json"
+) -> JsonDict:
+    """Makes what FastAPI is told of a route of `EXPLANATIONS`."""
+    summary, given, schema = EXPLANATIONS[path]
+    answered = {"description": given, "content": {media_type: {"schema": schema}}}
+    request = request_body(record_schema(predictor), getattr(predictor, "example", None))
+    return {"summary": summary, "openapi_extra": {**request, "responses": {"200": answered}}}
 
 
 def required_keys(predictor: BertPredictor, example: JsonDict) -> list[str]:
@@ -146,8 +210,11 @@ def _render_operation(url: str, path: str, method: str, operation: JsonDict) -> 
         parts += _block("Expects", _pretty(_content(body).get("schema")))
     for status, answer in operation.get("responses", {}).items():
         parts += [f"<p><b>{escape(status)}</b> {escape(answer['description'])}</p>"]
-        if shown := _content(answer).get("example"):
+        content = _content(answer)
+        if shown := content.get("example"):
             parts += [f"<pre>{escape(_pretty(shown))}</pre>"]
+        elif status == "200" and content.get("schema"):
+            parts += _block("Gives", _pretty(content["schema"]))
     return "\n".join(parts)
 
 

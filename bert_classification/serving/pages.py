@@ -1,25 +1,22 @@
 """The page of `allennlp serve`, one for each task, and what it asks the server for."""
 
 import inspect
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, AsyncIterator, Iterator, Optional, Sequence
+from typing import Any, Optional, Sequence
 
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, Response, StreamingResponse
 from fastapi.staticfiles import StaticFiles
-from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from bert_classification.data.records import RecordError
 from bert_classification.predictor import BertPredictor
 from bert_classification.serving.description import REFUSALS, record_schema, request_body
-from bert_classification.serving.guard import fault
+from bert_classification.serving.explanations import add_explanations, kinds_of_explanations
+from bert_classification.serving.lines import answer_lines
 from bert_classification.serving.predictions import Predictions
 from bert_classification.serving.responses import StrictJSONResponse
-from bert_classification.serving.saliency import MAX_PIECES, can_tell_importance, word_importance
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {"Cache-Control": "no-cache"}
@@ -53,8 +50,8 @@ def add_pages(
 ) -> None:
     """
     Adds to an application `GET /`, the page; `GET /about`, what the page has to know; and, where
-    the task has them, `POST /saliency` and `POST /stream`. It is the last to add routes: with
-    `static_dir` every other path is a file.
+    the task has them, `POST /saliency`, `/attack/hotflip`, `/attack/input-reduction`, `/attention`
+    and `/stream`. It is the last to add routes: with `static_dir` every other path is a file.
 
     # Parameters
 
@@ -80,8 +77,7 @@ def add_pages(
         """Tells what is served: the task, an example, its labels, and what else there is."""
         return StrictJSONResponse(about)
 
-    if about["saliency"]:
-        add_saliency(app, predictor, predictions)
+    add_explanations(app, about, predictor, predictions)
     if about["stream"]:
         add_stream(app, predictor, predictions)
     if static_dir is not None:
@@ -110,6 +106,8 @@ def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> 
         "fields": list(field_names),
         "labels": [],
         "saliency": False,
+        "attack": False,
+        "attention": False,
         "stream": False,
     }
     if isinstance(predictor, BertPredictor):
@@ -118,7 +116,7 @@ def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> 
             example=predictor.example,
             fields=list(predictor.input_keys),
             labels=list(predictor.labels),
-            saliency=can_tell_importance(predictor),
+            **kinds_of_explanations(predictor),
             stream=hasattr(predictor, "stream_json"),
         )
     return about
@@ -135,18 +133,6 @@ def page_script(predictor: Predictor) -> Path:
     return Path(inspect.getfile(type(predictor))).with_name("page.js")
 
 
-def add_saliency(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
-    request = request_body(record_schema(predictor), predictor.example)
-
-    @app.post("/saliency", responses=REFUSALS, openapi_extra=request)
-    async def saliency(request: Request) -> StrictJSONResponse:
-        """Tells how much each word of a record counts for the answer."""
-        with refuse_records():
-            record = await predictions.read_record(request, MAX_PIECES)
-            words = await predictions.call(word_importance, predictor, record)
-        return StrictJSONResponse(words)
-
-
 def add_stream(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
     request = request_body(record_schema(predictor), predictor.example)
 
@@ -159,35 +145,4 @@ def add_stream(app: FastAPI, predictor: Any, predictions: Predictions) -> None:
         text so far, and a last one with the output of `/predict`, or with `{"error": ...}`. A
         client that goes away stops it.
         """
-        with refuse_records():
-            outputs = predictor.stream_json(await predictions.read_record(request))
-            first = await predictions.call(next, outputs, None)
-        lines = json_lines(first, outputs, predictions)
-        # Or nginx would keep the lines until there are many.
-        headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(lines, headers=headers, media_type="application/x-ndjson")
-
-
-@contextmanager
-def refuse_records() -> Iterator[None]:
-    """Answers a record that is not what the task expects by 422."""
-    try:
-        yield
-    except RecordError as error:
-        raise HTTPException(422, str(error)) from error
-
-
-async def json_lines(output: Any, outputs: Any, predictions: Predictions) -> AsyncIterator[bytes]:
-    """Yields the output and those that follow it, a line each; other requests come in between."""
-    try:
-        while output is not None:
-            yield line(output)
-            output = await predictions.call(next, outputs, None)
-    except HTTPException as error:
-        yield line({"error": error.detail})
-    except Exception as error:
-        yield line({"error": fault(error)})
-
-
-def line(output: JsonDict) -> bytes:
-    return bytes(StrictJSONResponse(output).body) + b"\n"
+        return await answer_lines(predictor.stream_json, request, predictions)

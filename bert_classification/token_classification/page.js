@@ -11,6 +11,10 @@ export function headline({ entities }) {
   return entities.length === 1 ? "One entity" : `${entities.length} entities`;
 }
 
+/** The answer in words, where its number alone would not tell it from another one. */
+export const answer = ({ entities }) =>
+  entities.map(({ text, type }) => `${text} (${type})`).join(", ") || "No entities";
+
 export function view({ entities }, { text }, { labels }) {
   const marks = entities.map(({ start, end, type, score }) => ({
     start,

@@ -14,9 +14,11 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
+from tests.browser.page import Page
 from tests.support import ROOT, TASKS
 
 TOKEN = "open sesame"
+EXPLANATIONS = ["importance", "flips", "reduction", "attention"]
 CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
 
 
@@ -67,6 +69,14 @@ def url(task, archive, tmp_path_factory) -> Iterator[str]:
 def guarded_url(archive, tmp_path) -> Iterator[str]:
     with serve_archive(archive, tmp_path, BERT_CLASSIFICATION_TOKEN=TOKEN) as url:
         yield url
+
+
+@pytest.fixture
+def page(browser, url) -> Iterator[Page]:
+    yield Page(browser, url)
+    # The browser itself notes each answer that is an error.
+    noted = [entry["message"] for entry in browser.get_log("browser")]
+    assert not [message for message in noted if "status of 422" not in message]
 
 
 @contextmanager

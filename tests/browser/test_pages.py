@@ -1,112 +1,20 @@
 """The page of each task in a real browser, used with the keyboard, and looked at."""
 
 import importlib
-import io
 import json
 import re
-from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import httpx
 import pytest
 from axe_core_python.selenium import Axe
-from PIL import Image
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.conftest import TOKEN
+from tests.browser.conftest import EXPLANATIONS, TOKEN
+from tests.browser.page import SIZES, Page
 from tests.support import EXPLAINED, short_record
 
 MARKUP = "<img src=x onerror=alert(1)>"
-SIZES = {"light": 900, "dark": 900, "narrow": 360, "wide": 1400}
-
-
-class Page:
-    """A task's page in the browser."""
-
-    def __init__(self, browser: Any, url: str) -> None:
-        self.browser, self.url = browser, url
-        self.look("light")
-        browser.get(url)
-        self.wait()
-
-    def __call__(self, selector: str) -> list[WebElement]:
-        return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def texts(self, selector: str) -> list[str]:
-        return [each.get_property("textContent") for each in self(selector)]
-
-    def wait(self) -> None:
-        """Waits for an answer or an error; before it asks the page is not busy, either."""
-        WebDriverWait(self.browser, 60, 0.02).until(
-            lambda _: self("#view > *, #error > *") and self("#result[aria-busy=false]")
-        )
-
-    def fill(self, record: dict[str, Any]) -> None:
-        """Types a record, in the place of what stands in the form."""
-        for key, value in record.items():
-            if isinstance(value, list):
-                self.fill_list(value)
-            else:
-                self.type(self(f"#field-{key}")[0], str(value))
-
-    def fill_list(self, values: list[str]) -> None:
-        for remove in self(".list button"):
-            remove.send_keys(Keys.ENTER)
-        for value in values:
-            self(".list + button")[0].send_keys(Keys.ENTER)
-            self.browser.switch_to.active_element.send_keys(value)
-
-    def type(self, control: WebElement, text: str) -> None:
-        control.send_keys(Keys.CONTROL, "a")
-        # A driver cannot type characters beyond the first plane.
-        self.browser.execute_cdp_cmd("Input.insertText", {"text": text})
-
-    def submit(self, control: WebElement) -> None:
-        control.send_keys(Keys.CONTROL, Keys.ENTER)
-        self.wait()
-
-    def example(self) -> dict[str, Any]:
-        return httpx.get(f"{self.url}about").json()["example"]
-
-    def text_without(self, selector: str, left_out: str) -> str:
-        script = """
-            const copy = document.querySelector(arguments[0]).cloneNode(true);
-            copy.querySelectorAll(arguments[1]).forEach((part) => part.remove());
-            return copy.textContent;
-        """
-        return self.browser.execute_script(script, selector, left_out)
-
-    def answer(self) -> dict[str, Any]:
-        return json.loads(self.texts("#json")[0])
-
-    def look(self, name: str) -> None:
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if name == "dark" else "light"}
-        still = {"name": "prefers-reduced-motion", "value": "reduce"}
-        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme, still]})
-        self.resize(SIZES[name], 600)
-
-    def resize(self, width: int, height: int) -> None:
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-
-    def picture(self, name: str, path: Path) -> None:
-        self.look(name)
-        self.browser.execute_script("document.activeElement.blur()")
-        height = self.browser.execute_script("return document.documentElement.scrollHeight")
-        self.resize(SIZES[name], height)
-        seen = Image.open(io.BytesIO(self.browser.get_screenshot_as_png()))
-        seen.convert("RGB").quantize(128).save(path, optimize=True)
-
-
-@pytest.fixture
-def page(browser, url) -> Iterator[Page]:
-    yield Page(browser, url)
-    # The browser itself notes each answer that is an error.
-    noted = [entry["message"] for entry in browser.get_log("browser")]
-    assert not [message for message in noted if "status of 422" not in message]
 
 
 def with_markup(value: Any) -> Any:
@@ -123,9 +31,10 @@ def shows(page: Page, task: str, answer: dict[str, Any]) -> bool:
 class TestEveryTask:
     def test_shows_its_example_and_is_accessible_in_every_look(self, task, page, pictures) -> None:
         assert shows(page, task, page.answer())
+        explanations = [each.get_attribute("id") for each in page(".explanation")]
+        assert explanations == (EXPLANATIONS if task in EXPLAINED else [])
+        page.switch_on(*explanations)
         if task in EXPLAINED:
-            page("#importance-switch")[0].send_keys(Keys.SPACE)
-            WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
             assert "What counts most" in page.texts("#importance-view")[0]
         for look in SIZES:
             page.picture(
@@ -173,8 +82,7 @@ class TestEveryTask:
         if importlib.import_module(f"tests.{task}.page").QUOTES_THE_INPUT:
             assert MARKUP in page.text_without("#view", "small")
         if task in EXPLAINED:
-            page("#importance-switch")[0].send_keys(Keys.SPACE)
-            WebDriverWait(page.browser, 60).until(lambda _: page(".word"))
+            page.switch_on(*EXPLANATIONS)
             assert not page("img, [onerror]") and MARKUP in page.texts(".shaded")[0]
 
 

@@ -172,10 +172,12 @@ def test_bodies(request, serve) -> None:
     def are_answered_in_strict_json(body: bytes, path: str, kind: str) -> None:
         answer = client.post(path, content=body, headers={"content-type": kind})
         assert answer.status_code in STATUSES
-        strict(answer.text)
+        for line in answer.text.strip("\n").split("\n"):
+            strict(line)
 
     kinds = st.sampled_from(("application/json", "text/plain", "application/json; charset=x"))
-    paths = st.sampled_from(("/predict", "/predict_batch", "/saliency"))
+    attacks = ("/attack/hotflip", "/attack/input-reduction")
+    paths = st.sampled_from(("/predict", "/predict_batch", "/saliency", "/attention", *attacks))
     explore(request, are_answered_in_strict_json, body=bodies, path=paths, kind=kinds)
     assert client.post("/predict", json={"text": "Still here."}).status_code == 200
 

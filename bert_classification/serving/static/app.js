@@ -1,12 +1,12 @@
 // The page: asks what is served, makes the form of the task, and shows each answer.
 import { Unauthorized, ask, askForLines, setToken } from "./api.js";
 import { sentence } from "./elements.js";
+import { makeExplanations } from "./explanations.js";
 import { makeForm } from "./form.js";
-import { importance } from "./importance.js";
 
 const byId = (id) => document.getElementById(id);
 
-let about, task, form, record;
+let about, task, form, record, explain;
 let request = new AbortController();
 
 async function start() {
@@ -17,10 +17,14 @@ async function start() {
   byId("task").textContent = task.name;
   byId("purpose").textContent = task.purpose;
   byId("submit").textContent = task.verb;
-  byId("importance").hidden = !about.saliency;
   document.body.dataset.task = about.task ?? "";
   document.title = `${task.name} · ${about.title}`;
   form = makeForm(task.fields(about), byId("fields"));
+  explain = makeExplanations(about, task, byId("explanations"), {
+    record: () => record,
+    signal: () => request.signal,
+    failed: showError,
+  });
   form.fill(about.example);
   await submit();
 }
@@ -39,7 +43,6 @@ function listen() {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
   });
   byId("stop").addEventListener("click", () => request.abort());
-  byId("importance-switch").addEventListener("change", showImportance);
   byId("token").addEventListener("input", (event) => setToken(event.target.value));
 }
 
@@ -54,12 +57,13 @@ async function submit() {
     record = task.record?.(form.read()) ?? form.read();
     byId("curl").textContent = curl();
     await answer(mine.signal);
-    await showImportance();
   } catch (error) {
     if (error.name !== "AbortError") showError(error);
+    return;
   } finally {
     if (mine === request) busy(false);
   }
+  await explain();
 }
 
 async function answer(signal) {
@@ -71,20 +75,6 @@ function show(output) {
   byId("headline").textContent = task.headline(output, record) ?? "";
   byId("view").replaceChildren(...task.view(output, record, about));
   byId("json").textContent = JSON.stringify(output, null, 2);
-}
-
-async function showImportance() {
-  byId("importance-view").replaceChildren();
-  if (!byId("importance-switch").checked) return;
-  byId("importance-view").textContent = "Looking …";
-  try {
-    const words = await ask("saliency", record, request.signal);
-    const wanted = byId("importance-switch").checked;
-    byId("importance-view").replaceChildren(...(wanted ? importance(words, record) : []));
-  } catch (error) {
-    byId("importance-view").replaceChildren();
-    if (error.name !== "AbortError") showError(error);
-  }
 }
 
 function showError(error) {

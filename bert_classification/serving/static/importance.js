@@ -1,5 +1,6 @@
 // The words of a record, shaded by how much they count for the answer.
 import { element, marked, passage, percent } from "./elements.js";
+import { byText, textOf } from "./texts.js";
 
 const SAID = 3;
 // What counts less than this, in comparison with the most, is not shaded.
@@ -8,14 +9,8 @@ const SEEN = 0.1;
 /** The texts of a record with their words: `{key, choice, start, end, text, score}` each. */
 export function importance(words, record) {
   const most = Math.max(...words.map((word) => word.score), 1e-9);
-  const groups = Map.groupBy(words, (word) => [word.key, word.choice].join(" "));
-  const shaded = [...groups.values()].map((group) => passage(...shade(textOf(group[0], record), group, most)));
+  const shaded = byText(words).map((group) => passage(...shade(textOf(group[0], record), group, most)));
   return [element("div", { class: "shaded" }, shaded), said(words)];
-}
-
-function textOf({ key, choice }, record) {
-  const value = record[key] ?? (key === "text" ? (record.sentence ?? record.tokens.join(" ")) : "");
-  return choice === undefined ? value : value[choice];
 }
 
 function shade(text, words, most) {
