@@ -51,6 +51,7 @@ setup(
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
+            "wandb>=0.20",
         ],
     },
 )

@@ -15,4 +15,5 @@ from allennlp_compat.repairs import (  # noqa: F401
     transformers_optimizer,
     transformers_tokenizers,
     transformers_weights,
+    wandb,
 )
