@@ -32,6 +32,22 @@ def models_load_as_they_did() -> Iterator[None]:
     log("cached_transformers.get: single precision, and tensors without marks")
 
 
+@repair("allennlp.common.cached_transformers")
+def modules_to_draw_anew_are_listed_in_configs() -> Iterator[None]:
+    """Takes a list for `reinit_modules`, as JSON has it; AllenNLP looks it up, and must hash it."""
+    yield
+    module = sys.modules["allennlp.common.cached_transformers"]
+    get = module.get
+
+    def get_of_list(*args, reinit_modules=None, **kwargs):
+        if isinstance(reinit_modules, list):
+            reinit_modules = tuple(reinit_modules)
+        return get(*args, reinit_modules=reinit_modules, **kwargs)
+
+    module.get = get_of_list
+    log("cached_transformers.get: reinit_modules may be a list")
+
+
 def _in_single_precision(kwargs: dict[str, Any], torch) -> dict[str, Any]:
     return kwargs if {"dtype", "torch_dtype"} & {*kwargs} else {**kwargs, "dtype": torch.float32}
 
