@@ -18,7 +18,7 @@ from transformers import AutoTokenizer, BertModel
 from bert_classification import BertForClassification, BertForClassificationReader
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.token_indexer import PretrainedBertIndexer
-from tests.support import BERT, ROOT, allennlp, write_lines
+from tests.support import BERT, FIXTURES, ROOT, allennlp, write_lines
 
 CONFIG = "training_config/classification.jsonnet"
 SECTION = (ROOT / "README.md").read_text().split("## When it does not work\n")[1].split("\n## ")[0]
@@ -203,6 +203,16 @@ def a_gpu_that_is_not_there(new: Newcomer) -> None:
 @mistake("This config is in the style of AllenNLP 0.9")
 def several_gpus_as_of_old(new: Newcomer) -> None:
     new.train(**{"trainer.cuda_device": [0, 1]})
+
+
+@mistake("a checkpoint that it does not carry")
+def an_archive_of_allennlp_2(new: Newcomer) -> None:
+    Predictor.from_path(str(FIXTURES / "old_archives" / "2.10.1.tar.gz"))
+
+
+@mistake("it is an archive of AllenNLP 0.9")
+def an_archive_of_allennlp_0(new: Newcomer) -> None:
+    Predictor.from_path(str(FIXTURES / "old_archives" / "0.9.0.tar.gz"))
 
 
 def test_each_heading_has_its_mistake() -> None:
