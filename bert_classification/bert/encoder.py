@@ -120,15 +120,24 @@ def _encode_packed(
 
 def _embed(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, packing: Packing) -> Tensor:
     words: dict[str, Tensor] = {"input_ids": input_ids.flatten()[packing.indices].unsqueeze(0)}
-    look_up = bert.embeddings.word_embeddings
-    if look_up._forward_hooks and input_ids.dim() == 2 and len(input_ids) > 1:
-        # Whoever looks at these embeddings, as AllenNLP's adversary does, expects a text in a row.
-        words = {"inputs_embeds": look_up(input_ids).flatten(0, 1)[packing.indices].unsqueeze(0)}
+    if input_ids.dim() == 2 and len(input_ids) > 1 and _are_looked_at(bert):
+        looked_up = bert.embeddings.word_embeddings(input_ids)
+        words = {"inputs_embeds": looked_up.flatten(0, 1)[packing.indices].unsqueeze(0)}
     return bert.embeddings(
         **words,
         token_type_ids=token_type_ids.flatten()[packing.indices].unsqueeze(0),
         position_ids=packing.positions.unsqueeze(0),
     )
+
+
+def _are_looked_at(bert: BertModel) -> bool:
+    """
+    Tells whether somebody looks at the embeddings of words, as AllenNLP's adversary does, and so
+    expects one text a row. AllenNLP's check of normalizations looks at every module, once.
+    """
+    embeddings = bert.embeddings
+    hooks = embeddings.word_embeddings._forward_hooks
+    return len(hooks) > len(embeddings.position_embeddings._forward_hooks)
 
 
 def _encode_padded(
