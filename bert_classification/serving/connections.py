@@ -7,12 +7,15 @@ from typing import Any, Callable, Optional
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
+from bert_classification.serving.memory import give_back
 from bert_classification.serving.responses import HEADERS, StrictJSONResponse
 from bert_classification.serving.settings import Settings
 
 BODY_GRACE = 3.0
 """Seconds that a body which is half there has to come, once the server was told to stop."""
 
+MANY = 32
+"""Connections after whose end the memory that they took is given back."""
 READ_SIZE = 1 << 14
 """Bytes that are read of a connection at once."""
 
@@ -27,6 +30,7 @@ class Connections:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._open: set[TimedProtocol] = set()
+        self._most = 0
         # A dict keeps the order in which they began to wait.
         self._waiting: dict[TimedProtocol, None] = {}
 
@@ -43,12 +47,16 @@ class Connections:
             self.remove(oldest)
             oldest.cut(503, self.limit_reached)
         self._open.add(connection)
+        self._most = max(self._most, len(self._open))
         self._waiting[connection] = None
         return True
 
     def remove(self, connection: "TimedProtocol") -> None:
         self._open.discard(connection)
         self._waiting.pop(connection, None)
+        if self._most >= MANY and len(self._open) <= self._most // 8:
+            self._most = len(self._open)
+            give_back()
 
     def set_waiting(self, connection: "TimedProtocol", waiting: bool) -> None:
         """Says whether it is the client's turn: to send, or to read what was sent."""

@@ -29,3 +29,31 @@ def test_threads_share_arenas(limited) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     arenas = done.stderr.count("Arena ")
     assert (arenas <= ARENAS) is limited, done.stderr
+
+
+FREED = """
+import ctypes
+from bert_classification.serving import memory
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+def resident():
+    (line,) = [line for line in open("/proc/self/status") if line.startswith("VmRSS")]
+    return int(line.split()[1]) >> 10
+large = []
+for _ in range(2000):
+    large.append(libc.malloc(60_000))
+    libc.malloc(100)
+    ctypes.memset(large[-1], 1, 60_000)
+for each in large:
+    libc.free(each)
+before = resident()
+memory.give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that keeps memory")
+def test_memory_between_what_is_in_use_is_given_back() -> None:
+    command = [sys.executable, "-c", FREED]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 80
