@@ -40,10 +40,10 @@ def resident():
     (line,) = [line for line in open("/proc/self/status") if line.startswith("VmRSS")]
     return int(line.split()[1]) >> 10
 large = []
-for _ in range(2000):
-    large.append(libc.malloc(60_000))
+for _ in range(6000):
+    large.append(libc.malloc(20_000))
     libc.malloc(100)
-    ctypes.memset(large[-1], 1, 60_000)
+    ctypes.memset(large[-1], 1, 20_000)
 for each in large:
     libc.free(each)
 before = resident()
