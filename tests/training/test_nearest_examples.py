@@ -1,7 +1,6 @@
 """The training examples that an archive keeps: those of the best weights, and no others."""
 
 import json
-import logging
 import tarfile
 from pathlib import Path
 from typing import Any, Optional
@@ -78,7 +77,7 @@ def test_records_are_taken_at_even_distances(tmp_path) -> None:
     for each in kept.records:
         read = lines[each["line"] - 1]
         assert each["file"] == "train.jsonl"
-        assert each["record"] == {"text": read["text"], "label": read["label"]}
+        assert each["record"] == {key: read[key] for key in read if key != "id"}
 
 
 def test_only_what_was_trained_on(tmp_path) -> None:
@@ -86,9 +85,9 @@ def test_only_what_was_trained_on(tmp_path) -> None:
     assert [each["line"] for each in kept.records] == list(range(1, 91))
 
 
-def test_long_texts_half_characters_and_windows(tmp_path) -> None:
+def test_long_texts_in_windows_and_odd_characters(tmp_path) -> None:
     long = "the soup was cold, " * 60
-    texts = (long, "a \ud800 b \U0001f600", "c\u2028d")
+    texts = (long, "a \\ b \U0001f600", "c\u2028d")
     lines = [{"text": text, "label": label} for text in texts for label in ("good", "bad")]
     path = write_lines(tmp_path / "few.jsonl", lines)
     data = {"train_data_path": path, "validation_data_path": path}
@@ -120,13 +119,13 @@ class RemovesTrainingData(TrainerCallback):
         Path(trainer.data_loader.data_path).unlink()
 
 
-def test_a_failure_costs_no_training(tmp_path, caplog) -> None:
+def test_a_failure_costs_no_training(tmp_path) -> None:
     path = write_lines(tmp_path / "train.jsonl", read_json_lines(TRAIN))
     callbacks = {"trainer.callbacks": [{"type": "removes_training_data"}, CALLBACK]}
     archive = train("classification", tmp_path / "out", train_data_path=path, **callbacks)
     assert kept_of(archive) is None
-    said = [each.message for each in caplog.records if each.levelno == logging.ERROR]
-    assert any("the archive will keep no training examples" in each for each in said)
+    said = (tmp_path / "out" / "out.log").read_text()
+    assert "the archive will keep no training examples" in said
 
 
 def test_a_training_that_goes_on_keeps_those_of_its_new_weights(tmp_path) -> None:
