@@ -13,11 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from bert_classification.archives import serialization
-from bert_classification.archives.extraction import (
-    InvalidArchiveError,
-    describe_error,
-    require,
-)
+from bert_classification.archives.extraction import InvalidArchiveError, describe_error, require
 from bert_classification.archives.weights import MAX_NAMES, read_weights, write_safetensors
 
 NEAREST = "nearest"
@@ -50,13 +46,20 @@ class KeptExamples(NamedTuple):
 def save_nearest(
     serialization_dir: str, vectors: Tensor, records: Sequence[dict[str, Any]]
 ) -> None:
-    """Keeps examples, each made by `kept_record`, and their vectors, shape `(examples, width)`."""
-    lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
+    """
+    Keeps examples, each made by `kept_record`, and their vectors, shape `(examples, width)`.
+
+    # Raises
+
+    `InvalidArchiveError` for what would not be read again.
+    """
+    lines = [_dump(each) for each in records]
+    for number, line in enumerate(lines, 1):
+        _read_record(line, f"{NEAREST}/{RECORDS}, line {number},")
 
     def write(directory: str) -> None:
         write_safetensors({"vectors": vectors.half()}, Path(directory, VECTORS))
-        # Half a surrogate pair becomes the escape that JSON has for it.
-        Path(directory, RECORDS).write_bytes(lines.encode("utf-8", "backslashreplace"))
+        Path(directory, RECORDS).write_bytes(b"".join(lines))
 
     serialization.save(NEAREST, serialization_dir, write)
 
@@ -72,6 +75,11 @@ def kept_record(file: str, line: int, values: dict[str, Any]) -> dict[str, Any]:
     """Makes what is kept of an example: the name of its file alone, and the begin of long texts."""
     kept = {key: _cut(value) for key, value in values.items() if value is not None}
     return {"file": Path(file).name[:MAX_TEXT], "line": line, "record": kept}
+
+
+def _dump(record: dict[str, Any]) -> bytes:
+    # Half a surrogate pair, in the name of a file, becomes the escape that JSON has for it.
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _cut(value: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from allennlp.models.archival import load_archive
 from safetensors.torch import save_file
 
-from bert_classification.archives import nearest
+from bert_classification.archives import extraction, nearest
 from tests.archives.support import pack, refusal
 
 WIDTH = 32
@@ -118,6 +118,22 @@ def test_a_line_without_end_is_not_read_to_it(unpacked) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "line 1, has more than 16384 bytes" in refusal(archive)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16
+
+
+def test_what_is_kept_is_read_again_whatever_it_is_of(tmp_path) -> None:
+    worst = "\x01" * 10_000
+    values = {"text": worst, "text_pair": worst, "label": [worst] * 100}
+    record = nearest.kept_record("/data/" + "\udcff" * 250, 10**9, values)
+    nearest.save_nearest(str(tmp_path), torch.ones(1, WIDTH), [record])
+    kept = nearest.read_nearest(str(tmp_path), WIDTH)
+    assert kept is not None and kept.records == [record]
+
+
+def test_what_would_not_be_read_is_not_kept(tmp_path) -> None:
+    record = nearest.kept_record("train.jsonl", 1, {"text": "a", "label": {"of": "another kind"}})
+    with pytest.raises(extraction.InvalidArchiveError, match="records.jsonl, line 1, is not"):
+        nearest.save_nearest(str(tmp_path), torch.ones(1, WIDTH), [record])
+    assert nearest.read_nearest(str(tmp_path), WIDTH) is None
 
 
 def test_they_are_not_those_of_other_weights(unpacked) -> None:

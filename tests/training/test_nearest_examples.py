@@ -59,11 +59,16 @@ def test_the_vectors_are_what_the_head_reads(task, tmp_path) -> None:
     assert torch.allclose(kept.vectors, read_by_the_head(predictor, given), atol=2e-3)
 
 
-def test_the_weights_are_the_best_ones_and_not_the_last(tmp_path) -> None:
-    worse = {"trainer.num_epochs": 3, "trainer.optimizer.lr": 0.05, "trainer.patience": None}
-    archive = train("classification", tmp_path / "out", **worse)
-    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["best_epoch"] < 2
+@pytest.mark.parametrize("average", [None, {"type": "exponential", "decay": 0.9}])
+def test_the_weights_are_the_best_ones_and_not_the_last(tmp_path, average) -> None:
+    others = {
+        "trainer.num_epochs": 3,
+        "trainer.patience": None,
+        "trainer.optimizer.lr": 0.05,
+        "trainer.moving_average": average,
+    }
+    archive = train("classification", tmp_path / "out", **others)
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["best_epoch"] < 2
     predictor: Any = Predictor.from_path(archive)
     kept = predictor._model.kept_examples
     given = [each["record"] for each in kept.records[:20]]
