@@ -99,7 +99,7 @@ class NearestExamplesCallback(TrainerCallback):
     def _keep(self, model: Any, reader: Any, path: str) -> None:
         records = sample_evenly(reader, path, self._max_examples)
         examples = [reader.parse_labelled(record) for record in records]
-        vectors = _vectors(model, reader.to_instances(examples))
+        vectors = compute_vectors(model, reader.to_instances(examples))
         task: Any = Predictor.by_name(model.default_predictor)
         keys = (*task.segment_keys, task.gold_key)
         kept = [
@@ -121,7 +121,8 @@ def sample_evenly(reader: Any, path: str, count: int) -> list[Record]:
     return [record for index, record in enumerate(records()) if index in wanted]
 
 
-def _vectors(model: Any, instances: Sequence[Instance]) -> Tensor:
+def compute_vectors(model: Any, instances: Sequence[Instance]) -> Tensor:
+    """Computes the pooled vectors of instances, shape `(instances, width)`."""
     device = next(model.parameters()).device
     lengths = [num_word_pieces(instance) for instance in instances]
     vectors = torch.empty(len(instances), model.bert.config.hidden_size)

@@ -14,7 +14,7 @@ from bert_classification.data.records import RecordError
 from bert_classification.objectives.next_sentence import LABELS
 from bert_classification.predictor import with_settings
 from bert_classification.serving.nearest import nearest_examples
-from bert_classification.training.nearest_examples import _vectors
+from bert_classification.training.nearest_examples import compute_vectors
 from tests.interpret.support import planted_texts, train_planted
 from tests.serving.support import TOKEN, run_server
 from tests.support import FIXTURES, TASKS
@@ -36,7 +36,9 @@ def with_kept_examples(predictor: Any, count: int = 64, **values: str) -> Any:
     if planted:
         reader = predictor._dataset_reader
         instances = [reader.text_to_instance(text) for text, _ in planted]
-        vectors = torch.nn.functional.normalize(_vectors(predictor._model, instances), dim=-1)
+        vectors = torch.nn.functional.normalize(
+            compute_vectors(predictor._model, instances), dim=-1
+        )
         records = [{"text": text, "label": label, **values} for text, label in planted]
         kept = KeptExamples(
             vectors,
