@@ -37,6 +37,6 @@ from bert_classification.pretraining import *
 from bert_classification.question_answering import *
 from bert_classification.replacements import apply_replacements
 from bert_classification.token_classification import *
-from bert_classification.training import bfloat16_trainer, random_state
+from bert_classification.training import bfloat16_trainer, nearest_examples, random_state
 
 apply_replacements()

@@ -59,6 +59,7 @@ from bert_classification.archives.named_checkpoint import (
     parse,
 )
 from bert_classification.archives.names import TRUST, check_names, without_initial_weights
+from bert_classification.archives.nearest import read_nearest
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.sizes import BoundedConstruction, check_contents, check_numbers
 
@@ -174,6 +175,8 @@ def _load(
         model = _load_model(config.duplicate(), str(directory), weights_path, state)
     for each in (reader, validation_reader):
         _check_num_pieces(each, model)
+    if not weights_file:
+        _add_kept_examples(model, str(directory))
     if cuda_device >= 0:
         model = model.cuda(cuda_device)
     return archival.Archive(model, config, reader, validation_reader, meta)
@@ -248,6 +251,12 @@ def _load_vocabulary(params: Params, directory: str) -> Vocabulary:
     except (OSError, ValueError, AssertionError) as error:
         reason = describe_error(error)
         raise InvalidArchiveError(f"its vocabulary cannot be read ({reason}).") from error
+
+
+def _add_kept_examples(model: Any, directory: str) -> None:
+    """Gives a model the training examples that are kept with its own weights."""
+    if getattr(model, "has_pooled_vector", False):
+        model.kept_examples = read_nearest(directory, model.bert.config.hidden_size)
 
 
 def _check_num_pieces(reader: DatasetReader, model: Model) -> None:

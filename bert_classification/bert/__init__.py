@@ -17,4 +17,10 @@ output_hidden_states, output_attentions : `bool`, optional (default = `False`)
     `encoder.Encoded`.
 serialization_dir : `str`, optional
     Given by AllenNLP: where training keeps what an archive carries; see `load_pretrained`.
+
+# Attributes of their classes
+
+has_pooled_vector : `bool`
+    Whether the head reads one vector of a text or pair, that of `pooled.pooled_vectors`, so that
+    texts can be compared by it; where it is missing, they cannot.
 """

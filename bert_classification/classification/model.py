@@ -60,6 +60,7 @@ class BertForClassification(Model):
     """
 
     default_predictor = "bert_for_classification"
+    has_pooled_vector = True
     renamed_weights = {"problem.": "objective."}
 
     def __init__(

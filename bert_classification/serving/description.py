@@ -81,6 +81,12 @@ EXPLANATIONS: dict[str, tuple[str, str, JsonDict]] = {
         "the fourth, in parts of 255.",
         _object(layers=WHOLE, heads=WHOLE, rows=_array(_object(pieces=_array(TEXT), weights=TEXT))),
     ),
+    "/nearest": (
+        "Which of the training examples that the archive keeps are nearest to a record.",
+        "Five at most, the nearest first, by the cosine of the vectors that the head reads. Of a "
+        "long text `record` has the begin.",
+        _array(_object(record=_object(), location=TEXT, similarity=NUMBER)),
+    ),
 }
 """What each route that explains an answer does, what it gives, and the schema of that."""
 

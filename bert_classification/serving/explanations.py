@@ -1,4 +1,5 @@
-"""The routes that explain an answer: word importance, attacks, attention."""
+"""The routes that explain an answer: word importance, attacks, attention,
+nearest training examples."""
 
 from functools import partial
 from typing import Any, Callable
@@ -8,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
 from bert_classification.predictor import BertPredictor
-from bert_classification.serving import attacks, attention, saliency
+from bert_classification.serving import attacks, attention, nearest, saliency
 from bert_classification.serving.description import REFUSALS, describe_explanation
 from bert_classification.serving.lines import MEDIA_TYPE, answer_lines, refuse_records
 from bert_classification.serving.predictions import Predictions
@@ -24,6 +25,7 @@ def kinds_of_explanations(predictor: BertPredictor) -> dict[str, bool]:
         "saliency": has_labels,
         "attack": attacks.can_attack(predictor),
         "attention": has_labels,
+        "nearest": nearest.kept_examples(predictor) is not None,
     }
 
 
@@ -40,6 +42,8 @@ def add_explanations(
         add_lines(REDUCTION, attacks.leave_out_words, attacks.MAX_PIECES)
     if kinds["attention"]:
         add("/attention", attention.attention, attention.MAX_TEXT)
+    if kinds["nearest"]:
+        add("/nearest", nearest.nearest_examples, nearest.MAX_PIECES)
 
 
 def add_explanation(

@@ -50,8 +50,9 @@ def add_pages(
 ) -> None:
     """
     Adds to an application `GET /`, the page; `GET /about`, what the page has to know; and, where
-    the task has them, `POST /saliency`, `/attack/hotflip`, `/attack/input-reduction`, `/attention`
-    and `/stream`. It is the last to add routes: with `static_dir` every other path is a file.
+    the task, or for `/nearest` the archive, has them, `POST /saliency`, `/attack/hotflip`,
+    `/attack/input-reduction`, `/attention`, `/nearest` and `/stream`. It is the last to add routes:
+    with `static_dir` every other path is a file.
 
     # Parameters
 
@@ -108,6 +109,7 @@ def about_page(predictor: Predictor, title: str, field_names: Sequence[str]) -> 
         "saliency": False,
         "attack": False,
         "attention": False,
+        "nearest": False,
         "stream": False,
     }
     if isinstance(predictor, BertPredictor):

@@ -11,9 +11,10 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browser.page import Page
+from tests.browser.page import SIZES, Page
 from tests.interpret.support import planted_texts, predictor_of, train_planted
 from tests.serving.test_attention import weights_of
+from tests.serving.test_nearest import with_kept_examples
 from tests.support import short_record
 
 TEXT = "😀 the was and new it. She was from the old."
@@ -217,3 +218,49 @@ def test_what_is_refused_is_said_as_every_error(open_page, planted) -> None:
     page.switch_on("attention")
     assert "too many for the 2048 word pieces" in page.texts("#error")[0]
     assert not page("#attention-view > *")
+
+
+class TestNearest:
+    RECORD = {"text": "it was the old from her"}
+
+    @pytest.fixture
+    def page(self, open_page, planted) -> Page:
+        page = open_page(with_kept_examples(planted), self.RECORD)
+        page.switch_on("nearest")
+        return page
+
+    def test_a_list_with_texts_labels_and_similarities(self, page) -> None:
+        told = ask(page, "nearest", self.RECORD)
+        assert len(told) == 5
+        assert page.texts("#nearest-view li .passage") == [each["record"]["text"] for each in told]
+        assert page.texts("#nearest-view strong") == [each["record"]["label"] for each in told]
+        for shown, each in zip(page.texts("#nearest-view li"), told):
+            assert f"similarity {each['similarity']:.3f} · {each['location']}" in shown
+
+    def test_it_is_accessible_in_every_look(self, page) -> None:
+        for look in ("light", "dark", "narrow"):
+            page.look(look)
+            width = page.browser.execute_script("return document.documentElement.scrollWidth")
+            assert width == SIZES[look]
+            found = Axe().run(page.browser)["violations"]
+            assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+
+    def test_it_follows_the_record_until_it_is_switched_off(self, page) -> None:
+        page.fill({"text": "new"})
+        page.submit(page("#fields textarea")[0])
+        texts = [each["record"]["text"] for each in ask(page, "nearest", {"text": "new"})]
+        WebDriverWait(page.browser, 60, ignored_exceptions=[StaleElementReferenceException]).until(
+            lambda _: page.texts("#nearest-view li .passage") == texts
+        )
+        page("#nearest-switch")[0].send_keys(Keys.SPACE)
+        assert not page("#nearest-view > *")
+
+    def test_markup_of_the_training_stays_text(self, open_page, planted) -> None:
+        markup = "<img src=x onerror=alert(1)>"
+        page = open_page(with_kept_examples(planted, text=markup, label=markup), self.RECORD)
+        page.switch_on("nearest")
+        assert not page("#nearest-view img") and markup in page.texts("#nearest-view")[0]
+
+    def test_no_switch_where_nothing_is_kept(self, open_page, planted) -> None:
+        page = open_page(with_kept_examples(planted, count=0), self.RECORD)
+        assert page("#attention-switch") and not page("#nearest-switch")

@@ -4,6 +4,7 @@ import { attention } from "./attention.js";
 import { flips, reduction } from "./attacks.js";
 import { element } from "./elements.js";
 import { importance } from "./importance.js";
+import { nearest } from "./nearest.js";
 
 const KINDS = [
   { id: "importance", kind: "saliency", title: "Word importance", path: "saliency", show: importance },
@@ -25,6 +26,7 @@ const KINDS = [
   },
   // What it shows has a status of its own, and is much to be read out.
   { id: "attention", kind: "attention", title: "Attention", path: "attention", live: "off", show: attention },
+  { id: "nearest", kind: "nearest", title: "Nearest training examples", path: "nearest", show: nearest },
 ];
 
 /**
