@@ -8,7 +8,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
-from bert_classification.commands.json_lines import add_files, answer_lines, each_alone
+from bert_classification.commands.json_lines import add_files, answer_lines, each_alone, page_of
 from bert_classification.commands.studied import open_predictor
 from bert_classification.interpret.hotflip import HotFlip
 from bert_classification.interpret.reduction import InputReduction
@@ -68,7 +68,9 @@ def attack_lines(args: argparse.Namespace) -> None:
     if args.target is not None and args.method != METHODS[0]:
         raise ConfigurationError("`--target` is for hotflip; input-reduction keeps the answer.")
     predictor = open_predictor(args.model, args.data, args.cuda_device)
-    answer_lines(predictor, args.data, args.output, each_alone(_attack(predictor, args)))
+    title = "What would change the answer" if args.method == METHODS[0] else "What can be left out"
+    answer = each_alone(_attack(predictor, args))
+    answer_lines(predictor, args.data, args.output, answer, page=page_of(args, title))
 
 
 def _attack(predictor: BertPredictor, args: argparse.Namespace) -> Callable[[JsonDict], JsonDict]:

@@ -4,7 +4,7 @@ import argparse
 
 from allennlp.commands.subcommand import Subcommand
 
-from bert_classification.commands.json_lines import add_files, answer_lines, each_alone
+from bert_classification.commands.json_lines import add_files, answer_lines, each_alone, page_of
 from bert_classification.commands.studied import open_predictor
 from bert_classification.interpret.gradients import check_studied
 from bert_classification.interpret.saliency import METHODS, explain
@@ -39,4 +39,4 @@ def explain_lines(args: argparse.Namespace) -> None:
     predictor = open_predictor(args.model, args.data, args.cuda_device)
     check_studied(predictor)
     answer = each_alone(lambda record: explain(predictor, record, args.method, args.steps))
-    answer_lines(predictor, args.data, args.output, answer)
+    answer_lines(predictor, args.data, args.output, answer, page=page_of(args, "Which words count"))

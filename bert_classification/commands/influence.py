@@ -5,7 +5,7 @@ import random
 
 from allennlp.commands.subcommand import Subcommand
 
-from bert_classification.commands.json_lines import add_files, answer_lines
+from bert_classification.commands.json_lines import add_files, answer_lines, page_of
 from bert_classification.commands.studied import open_archive, predictor_of
 from bert_classification.interpret.influence import Influence
 from bert_classification.predictor import check_count
@@ -73,6 +73,7 @@ def explain_by_training(args: argparse.Namespace) -> None:
         args.output,
         lambda records: influence.explain(records, args.k),
         AT_ONCE,
+        page_of(args, "Which training records count"),
     )
 
 

@@ -20,6 +20,7 @@ from bert_classification.commands.output import (
     open_output,
     unwritable,
 )
+from bert_classification.commands.study_page import StudyPage
 from bert_classification.data.files import DAMAGED, gzip_error, open_bytes
 from bert_classification.data.outcomes import replace_successes, successes
 from bert_classification.data.records import RecordError, parse_json_line
@@ -94,13 +95,16 @@ def answer_lines(
     output_path: Optional[str],
     answer: Callable[[list[JsonDict]], Answers],
     at_once: int = 1,
+    page: Optional[StudyPage] = None,
 ) -> None:
     """
     Writes what `answer` gives for the records of a file, `at_once` of them in a call: to a file, or
-    to standard output. An exception in the place of an answer becomes an error with the line's
-    number.
+    to standard output, and to a page where there is one. An exception in the place of an answer
+    becomes an error with the line's number.
     """
     check_overwrites_nothing(input_path, output_path, "--output")
+    if page is not None:
+        check_overwrites_nothing(input_path, page.path, "--html")
     with (
         ended_quietly(),
         open_input(input_path) as source,
@@ -108,23 +112,33 @@ def answer_lines(
     ):
         lines = Tqdm.tqdm(read_lines(source, input_path), desc="records")
         for group in lazy_groups_of(lines, at_once):
-            for text in _answer_group(predictor, group, answer):
+            for record, answered in _answer_group(predictor, group, answer):
+                if page is not None:
+                    page.add(record, answered)
+                text = BertPredictor.dump_line(predictor, answered)
                 if output is None:
                     with console_errors():
                         print(text, end="")
                 else:
                     output.write(text)
+        if page is not None:
+            page.write()
 
 
 def _answer_group(
     predictor: BertPredictor, lines: list[Line], answer: Callable[[list[JsonDict]], Answers]
-) -> Iterator[str]:
+) -> Iterator[tuple[Any, JsonDict]]:
     parsed = [parse_line(line) for line in lines]
     answers = answer(successes(parsed)) if successes(parsed) else []
     for line, record, each in zip(lines, parsed, replace_successes(parsed, answers)):
         output = predictor.output(record if isinstance(record, dict) else {}, each)
         number = {"line": line.number} if "error" in output else {}
-        yield BertPredictor.dump_line(predictor, {**output, **number})
+        yield record, {**output, **number}
+
+
+def page_of(args: argparse.Namespace, title: str) -> Optional[StudyPage]:
+    """Makes the page that the command line asks for, if it does."""
+    return None if args.html is None else StudyPage(args.html, title)
 
 
 def each_alone(answer: Callable[[JsonDict], JsonDict]) -> Callable[[list[JsonDict]], Answers]:
@@ -148,6 +162,7 @@ def add_files(subparser: argparse.ArgumentParser) -> None:
     """Adds what the commands that write JSON lines have in common."""
     subparser.add_argument("data", help="JSON lines, as for `allennlp predict`; `-` reads them")
     subparser.add_argument("-o", "--output", help="the file to write (default: standard output)")
+    subparser.add_argument("--html", help="a page to look at, beside the lines (default: none)")
     subparser.add_argument("--cuda-device", type=int, default=-1, help="id of GPU to use (if any)")
 
 
