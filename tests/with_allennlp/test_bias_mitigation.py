@@ -1,11 +1,14 @@
 """AllenNLP's mitigation of bias around our classifier: trained, archived, opened elsewhere."""
 
 import json
+import shutil
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from allennlp.common.checks import ConfigurationError
 from allennlp.fairness import bias_metrics, fairness_metrics
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
@@ -65,6 +68,20 @@ def test_an_archive_carries_the_lists_of_words(tmp_path, pairs, mitigator) -> No
     with_mitigation = predictor.predict_json(record)["logits"]
     predictor.get_interpretable_layer()._forward_hooks.clear()
     assert predictor.predict_json(record)["logits"] != pytest.approx(with_mitigation, abs=1e-7)
+
+
+def test_damaged_lists_of_words_are_one_sentence(tmp_path, pairs) -> None:
+    archive = train(mitigated(pairs, "linear"), tmp_path / "trained")
+    contents, damaged = tmp_path / "contents", tmp_path / "damaged.tar.gz"
+    shutil.unpack_archive(archive, contents)
+    (words,) = (contents / "vocabulary" / ".bert" / "files").iterdir()
+    for text in ("[" * 200_000, "no JSON", "[[null, null]]"):
+        words.write_text(text)
+        with tarfile.open(damaged, "w:gz") as tar:
+            for path in contents.iterdir():
+                tar.add(path, arcname=path.name)
+        with pytest.raises(ConfigurationError, match="damaged.tar.gz is not opened: .*`model`"):
+            load_archive(damaged)
 
 
 def test_nothing_is_left_of_the_direction(tmp_path, pairs) -> None:
