@@ -19,7 +19,12 @@ from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
 from bert_classification.data.foreign_reader import ForeignReader
 from bert_classification.data.json_values import dump_json, is_too_deep
-from bert_classification.data.outcomes import replace_successes, sentence_of, successes
+from bert_classification.data.outcomes import (
+    each_or_error,
+    replace_successes,
+    sentence_of,
+    successes,
+)
 from bert_classification.data.piece_names import add_piece_names
 from bert_classification.data.piece_tokens import TokensField
 from bert_classification.data.records import RecordError, expect_object
@@ -170,19 +175,9 @@ class BertPredictor(Predictor):
 
     def outputs_or_errors(self, instances: list[Instance]) -> list[Union[JsonDict, Exception]]:
         """
-        Calls `predict_batch_instance`; after a failure the halves are tried, down to the instance
-        that fails, in whose place the exception stands.
+        Calls `predict_batch_instance`; in the place of an instance that fails the exception stands.
         """
-        if not instances:
-            return []
-        try:
-            return list(self.predict_batch_instance(instances))
-        except Exception as error:
-            self._log_failure(error)
-            if len(instances) == 1:
-                return [error]
-        half = len(instances) // 2
-        return self.outputs_or_errors(instances[:half]) + self.outputs_or_errors(instances[half:])
+        return each_or_error(instances, self.predict_batch_instance, self._log_failure)
 
     def instances_or_errors(
         self, inputs: Sequence[JsonDict], max_record_tokens: Optional[int] = None

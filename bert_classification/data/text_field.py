@@ -8,6 +8,8 @@ from allennlp.data import Field, Instance
 from allennlp.data.fields import ListField, SequenceField, TextField
 from allennlp.data.fields.text_field import TextFieldTensors
 
+from bert_classification.data.records import RecordError
+
 
 class WordPieceField(SequenceField[TextFieldTensors]):
     """
@@ -77,6 +79,17 @@ class WordPieceField(SequenceField[TextFieldTensors]):
 def num_word_pieces(instance: Instance) -> int:
     """Counts the word pieces that BERT reads of an instance, in all of its windows or choices."""
     return sum(map(_count_pieces, instance.fields.values()))
+
+
+def check_num_pieces(instance: Instance, limit: int, told: str) -> None:
+    """
+    Raises `RecordError` for an instance of more word pieces than something is `told` of, such as
+    "word importance is told".
+    """
+    if (pieces := num_word_pieces(instance)) > limit:
+        raise RecordError(
+            f"the record has {pieces} word pieces in all; {told} of up to {limit}. Shorten it."
+        )
 
 
 def _count_pieces(field: Field) -> int:

@@ -12,8 +12,7 @@ from allennlp.nn.util import move_to_device
 from allennlp.training.metrics import Metric
 from torch import Tensor
 
-from bert_classification.data.records import RecordError
-from bert_classification.data.text_field import num_word_pieces
+from bert_classification.data.text_field import check_num_pieces
 from bert_classification.predictor import TOKEN_BUDGET, BertPredictor, with_settings
 
 MAX_PIECES = 2048
@@ -51,11 +50,7 @@ def build(predictor: BertPredictor, record: JsonDict) -> tuple[Any, Instance]:
     (instance,) = predictor._dataset_reader.instances_or_errors([example])
     if isinstance(instance, Exception):
         raise instance
-    if (pieces := num_word_pieces(instance)) > MAX_PIECES:
-        raise RecordError(
-            f"the record has {pieces} word pieces in all; word importance is told of up to "
-            f"{MAX_PIECES}. Shorten it."
-        )
+    check_num_pieces(instance, MAX_PIECES, "word importance is told")
     return example, instance
 
 

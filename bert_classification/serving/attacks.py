@@ -6,8 +6,7 @@ from typing import Iterator
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
-from bert_classification.data.records import RecordError
-from bert_classification.data.text_field import num_word_pieces
+from bert_classification.data.text_field import check_num_pieces
 from bert_classification.interpret.gradients import build
 from bert_classification.interpret.hotflip import HotFlip
 from bert_classification.interpret.reduction import InputReduction
@@ -60,8 +59,4 @@ def leave_out_words(predictor: BertPredictor, record: JsonDict) -> Iterator[Json
 
 def _check_length(predictor: BertPredictor, record: JsonDict) -> None:
     _, instance = build(predictor, record)
-    if (pieces := num_word_pieces(instance)) > MAX_PIECES:
-        raise RecordError(
-            f"the record has {pieces} word pieces in all; words are exchanged or left out of up to "
-            f"{MAX_PIECES}. Shorten it."
-        )
+    check_num_pieces(instance, MAX_PIECES, "words are exchanged or left out")

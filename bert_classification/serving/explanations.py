@@ -1,5 +1,6 @@
-"""The routes that explain an answer: word importance, attacks, attention,
-nearest training examples."""
+"""
+The routes that explain an answer: word importance, attacks, attention, nearest training examples.
+"""
 
 from functools import partial
 from typing import Any, Callable

@@ -5,6 +5,7 @@ from typing import Any, Sequence, Union
 from allennlp.common.util import JsonDict
 from allennlp.predictors import Predictor
 
+from bert_classification.data.outcomes import each_or_error
 from bert_classification.data.records import RecordError, expect_object
 from bert_classification.data.values import name_keys
 
@@ -24,18 +25,14 @@ def predict_records(
     predictor: Predictor, records: Sequence[Any]
 ) -> list[Union[JsonDict, Exception]]:
     """
-    Calls `predict_batch_json`; after a failure the halves are tried, down to the record that fails,
-    in whose place the exception stands: `RecordError` where it is no object, or lacks a key.
+    Calls `predict_batch_json`; in the place of a record that fails the exception stands:
+    `RecordError` where it is no object, or lacks a key.
     """
-    if not records:
-        return []
-    try:
+
+    def predict(some: list[Any]) -> list[JsonDict]:
         asked: list[JsonDict] = [
-            AskedRecord(expect_object(record, "the record")) for record in records
+            AskedRecord(expect_object(record, "the record")) for record in some
         ]
-        return list(predictor.predict_batch_json(asked))
-    except Exception as error:
-        if len(records) == 1:
-            return [error]
-    half = len(records) // 2
-    return predict_records(predictor, records[:half]) + predict_records(predictor, records[half:])
+        return predictor.predict_batch_json(asked)
+
+    return each_or_error(list(records), predict)

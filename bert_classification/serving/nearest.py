@@ -10,8 +10,7 @@ from torch.nn.functional import normalize
 
 from bert_classification.archives.nearest import KeptExamples
 from bert_classification.bert.pooled import pooled_vectors
-from bert_classification.data.records import RecordError
-from bert_classification.data.text_field import num_word_pieces
+from bert_classification.data.text_field import check_num_pieces
 from bert_classification.predictor import BertPredictor
 
 NEIGHBOURS = 5
@@ -43,11 +42,7 @@ def nearest_examples(predictor: BertPredictor, record: JsonDict) -> list[JsonDic
     (instance,) = predictor.instances_or_errors([record])
     if isinstance(instance, Exception):
         raise instance
-    if (pieces := num_word_pieces(instance)) > MAX_PIECES:
-        raise RecordError(
-            f"the record has {pieces} word pieces in all; the nearest training examples are told "
-            f"of up to {MAX_PIECES}. Shorten it."
-        )
+    check_num_pieces(instance, MAX_PIECES, "the nearest training examples are told")
     batch = Batch([instance])
     batch.index_instances(predictor._model.vocab)
     tokens = move_to_device(batch.as_tensor_dict()["tokens"], predictor.cuda_device)
