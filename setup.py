@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -8,15 +9,33 @@ SHIPPED = {
     "bert_classification.training_config": "training_config",
     "bert_classification.fixtures.classification": "fixtures/classification",
 }
-ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.5.4"]
+ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.6"]
+
+README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
 
 setup(
     name="bert-classification",
     version="0.1.0",
     description="Every BERT head for AllenNLP, on today's Python, PyTorch and transformers",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    # Of links to other files of the repository an index has only the text.
+    long_description=re.sub(r"!?\[([^]]*)\]\((?!https?:|#)[^)]*\)", r"\1", README),
     long_description_content_type="text/markdown",
+    author="The maintainers of bert_classification",
     license="Apache-2.0",
+    keywords="allennlp bert classification ner nlp question-answering transformers",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Text Processing :: Linguistic",
+        "Typing :: Typed",
+    ],
     entry_points={
         # `allennlp_compat` reads the first; the second has to run before AllenNLP is there.
         "allennlp.plugins": ["bert_classification = bert_classification"],

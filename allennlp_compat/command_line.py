@@ -12,12 +12,12 @@ from allennlp_compat.installation import install_allennlp
 
 def main(arguments: Optional[list[str]] = None) -> int:
     parser = argparse.ArgumentParser(description="The installation of AllenNLP on today's Python.")
-    parser.add_argument(
-        "--version", action="version", version=metadata.version("allennlp-compat")
-    )
+    parser.add_argument("--version", action="version", version=metadata.version("allennlp-compat"))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("install-allennlp", help="install AllenNLP itself, and try it")
-    doctor = commands.add_parser("doctor", help="say what is there, what is missing, and the repair")
+    doctor = commands.add_parser(
+        "doctor", help="say what is there, what is missing, and the repair"
+    )
     doctor.add_argument("--json", action="store_true", help="as JSON, one object a row")
     options = parser.parse_args(arguments)
     if options.command == "doctor":
