@@ -65,16 +65,16 @@ def _python(distributions: list[str]) -> Iterator[Row]:
     specifiers = SpecifierSet(",".join(filter(None, dict.fromkeys(wanted))))
     version = platform.python_version()
     wrong = not specifiers.contains(version, prereleases=True)
-    repair = f"Make an environment with Python {specifiers}." if wrong else ""
-    yield Row("Python", version, str(specifiers), repair)
+    repair = f"Make an environment with Python {_in_words(specifiers)}." if wrong else ""
+    yield Row("Python", version, _in_words(specifiers), repair)
     yield Row("platform", platform.platform())
 
 
 def _needs(program: str, distributions: list[str]) -> Iterator[Row]:
     needs = {name: look_up(name) for name in ("allennlp-compat", *distributions)}
     needs |= find_needs(distributions)
-    unmet = [f"{need.name}{need.wanted}" for need in needs.values() if not need.is_met]
-    repair = f"{describe_installer()} {shlex.join(unmet)}"
+    unmet = [f"{need.name}{_in_words(need.wanted)}" for need in needs.values() if not need.is_met]
+    repair = f"{describe_installer()} {shlex.join(sorted(unmet))}"
     needs |= {name: look_up(name, f"=={version}") for name, version in ALLENNLP.items()}
     for name in dict.fromkeys([*FIRST, *distributions, *sorted(needs)]):
         if name in needs:
@@ -84,7 +84,12 @@ def _needs(program: str, distributions: list[str]) -> Iterator[Row]:
 
 def _row(need: Need, repair: str) -> Row:
     found = need.installed or "missing"
-    return Row(need.name, found, str(need.wanted), "" if need.is_met else repair)
+    return Row(need.name, found, _in_words(need.wanted), "" if need.is_met else repair)
+
+
+def _in_words(wanted: SpecifierSet) -> str:
+    # The lowest first: >=2,<3.
+    return ",".join(sorted(map(str, wanted), reverse=True))
 
 
 def _extras(distribution: str) -> Iterator[Row]:
@@ -103,7 +108,7 @@ def _allennlp() -> Iterator[Row]:
         repair = f"Unset {AUTOLOAD}: without it PyTorch does not call allennlp-compat."
         yield Row("PyTorch's entry points", "switched off", f"{AUTOLOAD}=0", repair)
         return
-    if not installed_version("allennlp"):
+    if any(installed_version(name) != version for name, version in ALLENNLP.items()):
         return
     error, plugins = probe_allennlp()
     repair = f"AllenNLP cannot be imported: {error}" if error else ""

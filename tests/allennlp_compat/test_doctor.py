@@ -55,7 +55,7 @@ def test_what_is_missing_has_a_line_that_repairs_it(tmp_path) -> None:
     assert ["nowhere", "missing"] in marked and ["allennlp", "missing"] in marked
     assert [line.strip() for line in repairs.splitlines()] == [
         "bert-classification install-allennlp",
-        "uv pip install 'h5py>=99' 'nowhere>=1'",
+        "uv pip install 'h5py>=99,>=3.11' 'nowhere>=1'",
     ]
     assert "uv pip install 'demanding[more]' brings nowhere-else" in table
 

@@ -34,11 +34,11 @@ def environment_for(wheels: Path, constraint: Optional[Path]) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in MISLEADING}
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}",
-        "PIP_CONSTRAINT": " ".join(constraints),
         "PIP_FIND_LINKS": " ".join(links),
-        "UV_CONSTRAINT": " ".join(constraints),
         "UV_FIND_LINKS": ",".join(links),
     }
+    if constraints:
+        environment["PIP_CONSTRAINT"] = environment["UV_CONSTRAINT"] = " ".join(constraints)
     for name, ours in (("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
         if name in configured:
             environment[ours] = configured[name][0]
