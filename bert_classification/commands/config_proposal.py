@@ -185,15 +185,15 @@ def _text_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
     if proposal.window is not None and size > proposal.window:
         return proposal.window, "Longer texts are read in windows of so many pieces."
     longest = max(rows[-1], train.longest)
-    first = (
-        f"The longest of the first {len(train.lengths):,} {proposal.noun} has {longest:,} word "
-        "pieces"
-    )
+    number = f"{'first ' * (train.size > LENGTHS)}{len(train.lengths):,}"
+    first = f"The longest of the {number} {proposal.noun} has {longest:,} word pieces"
     if train.cut:
         return size, (
             f"{first}; {train.cut:,} have more than the {train.limit} that BERT takes, and are cut."
         )
-    most = rows[min(len(rows) - 1, int(0.99 * len(rows)))]
+    if len(rows) < 100:
+        return size, f"{first}."
+    most = rows[int(0.99 * len(rows))]
     return size, f"{first}, 99\N{NO-BREAK SPACE}% have at most {most:,}."
 
 
