@@ -57,7 +57,7 @@ def run_demo(args: argparse.Namespace) -> None:
         # What is there is half a model.
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    print(summary(directory, located(TRAIN), located(DEV)))
+    print(summary(directory, located(TRAIN), located(DEV), located(NEW)))
 
 
 def steps(directory: Path, bert: str, epochs: int) -> list[list[str]]:

@@ -47,6 +47,8 @@ class Watch:
         self._end_epoch()
         if self._bar is not None:
             self._bar.close()
+        if self.epoch < self.epochs:
+            print(f"  It ends at epoch {self.epoch}: the last ones made nothing better.")
         print(f"  done in {time.monotonic() - self._begun:.0f} s", flush=True)
 
     def _end_epoch(self) -> None:

@@ -8,10 +8,11 @@ from typing import Any, Iterator
 
 from bert_classification.bert.checkpoint import resolve_checkpoint
 
-WORDS = 3
+WORDS, LEAST = 3, 0.05
+"""How many words are told of an answer, and what each has to add to its log-probability."""
 
 
-def summary(directory: Path, train: str, dev: str) -> str:
+def summary(directory: Path, train: str, dev: str, new: str) -> str:
     """Writes the page of a trained demo."""
     archive = directory / "model.tar.gz"
     parts = [
@@ -20,7 +21,7 @@ def summary(directory: Path, train: str, dev: str) -> str:
         _title("How good it is"),
         *_metrics(directory, dev),
         _title("New sentences, and the words that counted most for each answer"),
-        *_predictions(directory),
+        *_predictions(directory, new),
         _title("What to try next"),
         f"  allennlp serve --archive-path {archive}",
         "      asks the model in a browser, on http://127.0.0.1:8000",
@@ -59,29 +60,34 @@ def _metrics(directory: Path, dev: str) -> Iterator[str]:
     )
 
 
-def _predictions(directory: Path) -> Iterator[str]:
-    for line in (directory / "explanations.jsonl").read_text(encoding="utf-8").splitlines():
-        explained = json.loads(line)
+def _predictions(directory: Path, new: str) -> Iterator[str]:
+    for record, explained in zip(_read(Path(new)), _read(directory / "explanations.jsonl")):
         output = explained["prediction"]
-        yield f"  {output['label']:<9}{max(output['probs']):4.0%}  {_text(explained)}"
-        yield f"{'':17}{_words(explained)}"
+        yield f"  {output['label']:<9}{max(output['probs']):4.0%}  {_text(record)}"
+        if words := _words(explained):
+            yield f"{'':17}{words}"
 
 
-def _text(explained: dict[str, Any]) -> str:
+def _read(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if not line.isspace())
+
+
+def _text(record: dict[str, Any]) -> str:
     width = shutil.get_terminal_size((100, 24)).columns - 17
-    texts = [explained[key] for key in ("text", "text_pair") if key in explained]
+    texts = [record[key] for key in ("text", "text_pair") if key in record]
     return textwrap.shorten(" | ".join(texts), max(40, width), placeholder=" ...")
 
 
 def _words(explained: dict[str, Any]) -> str:
     """Lists the words that spoke most for the answer."""
     words = sorted(explained["words"], key=lambda word: -word["score"])[:WORDS]
-    return ", ".join(f"{word['text']} +{word['score']:.1f}" for word in words if word["score"] > 0)
+    told = [word for word in words if word["score"] >= LEAST]
+    return ", ".join(f"{word['text']} +{word['score']:.1f}" for word in told)
 
 
 def _count(path: str) -> int:
-    with open(path, encoding="utf-8") as lines:
-        return sum(not line.isspace() for line in lines)
+    return sum(1 for _ in _read(Path(path)))
 
 
 def _or(words: list[str]) -> str:

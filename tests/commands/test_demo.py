@@ -58,7 +58,8 @@ def test_the_page_at_its_end(shown) -> None:
     assert "BERT of 2 layers, 32 wide" in " ".join(page.split())
     assert "neutral" in page and "180 sentences" in page and "60 sentences" in page
     for output in read_json_lines(directory / "predictions.jsonl"):
-        assert f"{output['label']:<9}{max(output['probs']):4.0%}" in page
+        assert f"{output['label']:<9}{max(output['probs']):4.0%}  " in page
+    assert "  The curry was wonderful and we will certainly be back." in page
     assert "allennlp serve --archive-path mine/model.tar.gz" in page
 
 
