@@ -4,6 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Iterable, Optional
 
+from allennlp.common.checks import ConfigurationError
+
 from bert_classification.data.draft import Draft
 from bert_classification.data.files import read_lines
 from bert_classification.data.proposal import Files, Seen, TaskProposal, percent
@@ -25,7 +27,11 @@ class Proposal(TaskProposal):
         problem_type = _propose_problem_type(labels, draft)
         if problem_type != "regression":
             _propose_label_names(files, labels, draft)
-        draft.set("trainer.validation_metric", *METRICS.get(problem_type, ("-loss", "")))
+        if problem_type not in METRICS:
+            raise ConfigurationError(
+                f"`problem_type` is {problem_type!r}; expected one of {', '.join(METRICS)}."
+            )
+        draft.set("trainer.validation_metric", *METRICS[problem_type])
 
     def labels_of(self, example: Any) -> Iterable[str]:
         return example.label if isinstance(example.label, list) else super().labels_of(example)

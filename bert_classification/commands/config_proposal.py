@@ -253,7 +253,7 @@ def _propose_batches(train: Seen, draft: Draft, proposal: TaskProposal) -> None:
         draft.set("data_loader", loader, f"{size} blocks of {block}: 4,096 word pieces a batch.")
         draft.set("validation_data_loader", {"batch_size": size})
         return
-    if longest <= 2 * mean:
+    if statistics.pstdev(sums) < mean / 3:
         why = f"Lengths are much the same, {mean:.0f} word pieces in the mean."
         draft.set("data_loader", {"batch_size": size, "shuffle": True}, why)
         draft.set("validation_data_loader", {"batch_size": 2 * size})

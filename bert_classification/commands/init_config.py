@@ -199,7 +199,7 @@ def _head(args: argparse.Namespace, task: str) -> str:
             first.removeprefix("//").strip(),
             "To train:",
             f"  allennlp train {shlex.quote(name)} -s out",
-            "Proposed by:",
+            "Written by:",
             f"  {shlex.join(command)}",
         ]
     )

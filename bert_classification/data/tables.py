@@ -2,7 +2,7 @@
 
 import json
 from itertools import islice
-from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 
@@ -62,27 +62,30 @@ class Table(NamedTuple):
         return column if self.has_header else int(column)
 
 
-def find_format(path: str, draft: Draft, plain: Optional[str] = None) -> str:
+def find_format(path: str, draft: Draft) -> str:
     """
     Tells the format of a file of records, by its extension or, where that says none, by its first
-    line; what is neither is `plain`, or refused.
+    line; `ConfigurationError` when neither says it.
     """
     found = draft.get("dataset_reader.format") or guess_format(path, FORMATS)
-    if found:
+    if found in FORMATS.values():
         return found
+    if found:
+        raise ConfigurationError(
+            f"`--format` is {found!r}; expected jsonl, tsv or csv, or a format of the task's own."
+        )
     encoding = draft.get("dataset_reader.encoding", "utf-8")
     line = next((line for _, line in read_lines(path, encoding) if line.strip()), None)
     if line is None:
         raise ConfigurationError(f"{path}: the file is empty; expected data to train on.")
-    sniffed = "jsonl" if line.startswith("{") else "tsv" if "\t" in line else plain
+    sniffed = "jsonl" if line.startswith("{") else "tsv" if "\t" in line else None
     if sniffed is None:
         raise ConfigurationError(
             f"{path}: cannot tell the format, neither from the extension nor from the first line; "
             "give `--format` jsonl, tsv or csv."
         )
-    if sniffed != plain:
-        draft.set("dataset_reader.format", sniffed, "The extension says no format; line 1 does.")
-    return sniffed
+    why = "The extension says no format; the first line does."
+    return draft.set("dataset_reader.format", sniffed, why)
 
 
 def read_table(path: str, format: str, encoding: str) -> Table:
@@ -222,7 +225,7 @@ def propose_columns(
         found = match_columns(table, keys, optional)
         if any(key != column for key, column in found.items()):
             columns = {key: table.key(column) for key, column in found.items()}
-            draft.set("dataset_reader.columns", columns, _why(table, format))
+            columns = draft.set("dataset_reader.columns", columns, _why(table, format))
     else:
         has_numbers = all(isinstance(column, int) for column in columns.values())
         if has_numbers and format != "jsonl":
