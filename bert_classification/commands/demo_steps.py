@@ -78,22 +78,19 @@ def run_step(arguments: list[str], watch: Watch) -> None:
     `ConfigurationError` with the end of the output when the command fails.
     """
     # Ctrl-C is for this process, which then ends the command: that one would archive what it has.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "allennlp", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        output = []
-        for line in _lines(process.stdout):
-            output.append(line)
-            watch.see(line)
-        failed = process.wait()
-    finally:
-        process.kill()
-        process.wait()
+    command = [sys.executable, "-m", "allennlp", *arguments]
+    output = []
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in _lines(process.stdout):
+                output.append(line)
+                watch.see(line)
+            failed = process.wait()
+        finally:
+            process.kill()
     if failed:
         end = "\n".join(line for line in output if line.strip())[-3000:]
         raise ConfigurationError(f"{end}\nThe command failed, with status {failed}.")

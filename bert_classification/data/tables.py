@@ -67,7 +67,7 @@ def find_format(path: str, draft: Draft) -> str:
     Tells the format of a file of records, by its extension or, where that says none, by its first
     line; `ConfigurationError` when neither says it.
     """
-    found = draft.get("dataset_reader.format") or guess_format(path, FORMATS)
+    found: str = draft.get("dataset_reader.format") or guess_format(path) or ""
     if found in FORMATS.values():
         return found
     if found:

@@ -3,6 +3,7 @@ import pty
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A demo in a directory of its own, and what it has shown on a terminal."""
     directory = tmp_path_factory.mktemp("work")
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
     with subprocess.Popen([*COMMAND, "--epochs", "2", "mine"], cwd=directory, stdout=theirs) as run:
         os.close(theirs)
         parts = []
