@@ -133,7 +133,9 @@ def match_columns(table: Table, keys: Sequence[str], optional: Sequence[str]) ->
         if key in keys and key not in found:
             rest = [name for name in table.columns if name not in found.values()]
             fitting = [name for name in rest if is_it(table.values(name))]
-            fitting = _ids_first(table, fitting) if key == "label" else fitting
+            if key == "label":
+                fitting = _ids_first(table, fitting)
+                fitting = fitting or [name for name in rest if _is_amount(table.values(name))]
             if len(fitting) == 1:
                 found[key] = fitting[0]
     missing = [key for key in keys if key not in found and key not in optional]
@@ -180,6 +182,10 @@ def _is_label(values: Sequence[Any]) -> bool:
     flat = [str(part) for value in values for part in parts_of(value)]
     few = len(set(flat)) <= max(2, len(values) // 3)
     return bool(flat) and few and max(map(len, flat)) <= 60
+
+
+def _is_amount(values: Sequence[Any]) -> bool:
+    return bool(values) and all(map(_is_number, values)) and any("." in str(v) for v in values)
 
 
 def _ids_first(table: Table, columns: list[str]) -> list[str]:

@@ -66,6 +66,12 @@ def test_a_file_without_header(tmp_path) -> None:
     assert (row["text"], row["label"]) == ("The sentence 0.", "1")
 
 
+def test_amounts(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("".join(f"{i},A text {i}.,{i / 7:.3f}\n" for i in range(20)))
+    assert propose(path)[0] == {"text": 1, "label": 2}
+
+
 def test_given_numbers_mean_no_header(tmp_path) -> None:
     path = tmp_path / "data.tsv"
     path.write_text("sentence\tlabel\nA text.\t1\n")
@@ -87,7 +93,7 @@ def test_keys_of_json_lines(tmp_path) -> None:
         ("a.data", "", "is empty"),
         ("a.csv", 'text,label\n"a,b\n', "line 2: not valid CSV"),
         ("a.csv", "a,b,c\na b,c d,1\nb c,d e,1\n", "which of the columns is `text`"),
-        ("a.csv", "a b,1.5\nb c,2.5\na c,3.5\n", "counted from 0) is `label`: `0` (a b)"),
+        ("a.csv", "a b,1\nb c,2\na c,3\n", "counted from 0) is `label`: `0` (a b), `1` (1)"),
     ],
 )
 def test_refusals(name, text, said, tmp_path) -> None:
