@@ -119,7 +119,7 @@ def look_at(path: str, draft: Draft, proposal: TaskProposal, bert: Bert) -> Seen
         labels.update(proposal.labels_of(example))
         if size <= LENGTHS:
             first.append(example)
-    lengths = [_lengths(each) for each in reader.to_instances(first)]
+    lengths = [_lengths(each) or [0] for each in reader.to_instances(first)]
     if bert.problem:
         lengths = [[round(PIECES_OF_A_WORD * each) for each in among] for among in lengths]
     cut = reader.truncation
@@ -170,7 +170,7 @@ def _lengths_in(field: Field) -> list[int]:
 def _propose_length(train: Seen, draft: Draft, proposal: TaskProposal, bert: Bert) -> None:
     """Proposes `max_pieces`: the least of the usual sizes that cuts nothing seen."""
     key = "dataset_reader.token_indexers.bert.max_pieces"
-    if draft.get("dataset_reader.token_indexers.bert") is None:
+    if draft.get("dataset_reader.token_indexers.bert") is None or not any(map(any, train.lengths)):
         return
     size, why = (_block_size if proposal.fills_blocks else _text_size)(train, proposal)
     if train.is_estimate:
@@ -253,7 +253,7 @@ def _propose_batches(train: Seen, draft: Draft, proposal: TaskProposal) -> None:
         draft.set("data_loader", loader, f"{size} blocks of {block}: 4,096 word pieces a batch.")
         draft.set("validation_data_loader", {"batch_size": size})
         return
-    if statistics.pstdev(sums) < mean / 3:
+    if statistics.pstdev(sums) <= mean / 3:
         why = f"Lengths are much the same, {mean:.0f} word pieces in the mean."
         draft.set("data_loader", {"batch_size": size, "shuffle": True}, why)
         draft.set("validation_data_loader", {"batch_size": 2 * size})
@@ -278,22 +278,19 @@ class Pace(NamedTuple):
 
 
 PACES = (
-    Pace(1_000, 10, 5e-5, "Few {noun}: more epochs"),
+    Pace(1_000, 10, 5e-5, "Few examples: more epochs"),
     Pace(10_000, 4, 3e-5, "Devlin et al. (2019) took 2 to 4 epochs"),
     Pace(100_000, 3, 2e-5, "Devlin et al. (2019) took 2 to 4 epochs"),
-    Pace(1 << 62, 2, 2e-5, "Many {noun}: fewer epochs"),
+    Pace(1 << 62, 2, 2e-5, "Many examples: fewer epochs"),
 )
 SMALL, SMALL_RATE = 512, 1e-4
 
 
 def _propose_steps(train: Seen, draft: Draft, bert: Bert) -> None:
     pace = next(each for each in PACES if train.size < each.rows)
-    why = pace.why.format(noun="examples")
-    has_end = draft.get("trainer.patience") and draft.get("validation_data_path")
-    why += (
-        "; training ends sooner when {patience} of them in a row bring nothing." if has_end else "."
-    )
-    draft.set("trainer.num_epochs", pace.epochs, why.format(patience=draft.get("trainer.patience")))
+    patience = draft.get("trainer.patience")
+    sooner = f"; training ends sooner when {patience} of them in a row bring nothing"
+    draft.set("trainer.num_epochs", pace.epochs, f"{pace.why}{sooner if patience else ''}.")
     rate, why = pace.rate, "Of 5e-5, 3e-5 and 2e-5 (Devlin et al. 2019), the lower the more data."
     if bert.width is not None and bert.width <= SMALL:
         rate = SMALL_RATE
