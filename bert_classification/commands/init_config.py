@@ -247,7 +247,8 @@ def _ask(path: str, value: Any, why: str) -> Any:
 
 def _answer(question: str, default: str) -> str:
     # Standard output is the config's.
-    print(f"{question} [{default}]: ", end="", file=sys.stderr, flush=True)
+    shown = f" [{default}]" if default else ""
+    print(f"{question}{shown}: ", end="", file=sys.stderr, flush=True)
     try:
         return input().strip() or default
     except EOFError:
