@@ -9,10 +9,13 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
+comma := ,
+step = echo "Step $(1) ..."; begun=$$(date +%s); $(2) && echo "Step $(1): done in $$(($$(date +%s) - begun)) s"
+
 .PHONY: demo serve test test-browser check lint fuzz chaos test-installation release benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
-	$(BIN)/python demo.py
+	$(BIN)/allennlp demo
 
 serve: demo/model.tar.gz
 	$(BIN)/allennlp serve --archive-path demo/model.tar.gz
@@ -78,10 +81,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIOME) --write $(SCRIPTS)
 
+# pip shows what it downloads; a line says how long each step took.
 $(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,dev]'
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models
+	@$(call step,1 of 3: a virtual environment in .venv,$(PYTHON) -m venv .venv)
+	@$(call step,2 of 3: PyTorch and transformers and what else is needed,$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e ./allennlp_compat -e '.[demo$(comma)dev]')
+	@$(call step,3 of 3: AllenNLP,$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models)
 	touch $@
 
 .venv/browser: $(INSTALLED)

@@ -20,9 +20,11 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     convert,
+    demo,
     explain,
     export_hf,
     influence,
+    init_config,
     probe,
     to_safetensors,
 )
