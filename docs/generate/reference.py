@@ -1,4 +1,4 @@
-"""The pages of the reference: each registered name of ours, with the keys that a config may have."""
+"""The pages of the reference: each registered name of ours, with the keys of a config."""
 
 import inspect
 import json
@@ -110,7 +110,8 @@ def _default(key: Key) -> str:
 def _entry(key: Key) -> str:
     type_ = f"`{key.type}`, " if key.type else ""
     words = _without_links(key.description) or "Not described by AllenNLP."
-    return f"`{key.name}` <span class=type markdown>{type_}{_default(key)}</span>\n:{_indented(words)[1:]}\n"
+    term = f"`{key.name}` <span class=type markdown>{type_}{_default(key)}</span>"
+    return f"{term}\n:{_indented(words)[1:]}\n"
 
 
 def _summary(kind: Any) -> str:
@@ -150,8 +151,8 @@ def _anchor(each: Registered) -> str:
 def _task_page(task: str, ours: list[Registered]) -> str:
     config = ROOT / "training_config" / f"{task}.jsonnet"
     lines = [
-        f"# {task}: keys of a config\n",
-        f"What a config for the task `{task}` may say of its dataset reader, model and predictor.\n",
+        f"# Keys: {task}\n",
+        f"What a config of the task `{task}` may say of its reader, model and predictor.\n",
     ]
     for each in ours:
         title = f"`{IN_CONFIGS[each.registry]}`: `{each.name}` {{ #{_anchor(each)} }}"
@@ -167,8 +168,8 @@ def _task_page(task: str, ours: list[Registered]) -> str:
 
 def _shared_page(ours: list[Registered]) -> str:
     lines = [
-        "# All tasks: keys of a config\n",
-        "What a config may name for every task: the token indexer, batches, the trainer and what goes on around it.\n",
+        "# Keys: all tasks\n",
+        "What a config of any task may name: the token indexer, batches, the trainer.\n",
     ]
     for each in ours:
         lines += _section(f"{each.registry}: `{each.name}` {{ #{_anchor(each)} }}", each)
