@@ -12,7 +12,10 @@ SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/
 comma := ,
 step = echo "Step $(1) ..."; begun=$$(date +%s); $(2) && echo "Step $(1): done in $$(($$(date +%s) - begun)) s"
 
-.PHONY: demo serve test test-browser check lint fuzz chaos test-installation release benchmark allennlp-tests format clean
+# Without advertisements for other programs.
+MKDOCS := NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
+.PHONY: demo serve test test-browser test-docs test-installation docs docs-serve check lint fuzz chaos release benchmark allennlp-tests format clean
+
 
 demo: $(INSTALLED)
 	$(BIN)/allennlp demo
@@ -30,6 +33,17 @@ test: $(INSTALLED)
 # where the pictures go.
 test-browser: .venv/browser $(CHROMIUM)
 	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+
+# Runs every code block of README and docs/, page by page, and the notebooks.
+test-docs: .venv/docs
+	$(BIN)/python -m pytest --dist load tests/docs $(ARGS)
+
+# Builds the site into site/.
+docs: .venv/docs
+	$(MKDOCS) build --strict
+
+docs-serve: .venv/docs
+	$(MKDOCS) serve
 
 check: lint test
 
@@ -96,10 +110,14 @@ $(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[release]'
 	touch $@
 
+.venv/docs: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[docs]'
+	touch $@
+
 $(CHROMIUM):
 	@test "$$(id -u)" = 0 || { echo "Chromium is missing. As root: apt-get install chromium chromium-driver"; exit 1; }
 	apt-get update -q
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build dist *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo site build dist *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache
