@@ -2,6 +2,12 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+# What lies at the top of the repository and inside the installed package
+# (`commands/resources.py`).
+SHIPPED = {
+    "bert_classification.training_config": "training_config",
+    "bert_classification.fixtures.classification": "fixtures/classification",
+}
 ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.5.4"]
 
 setup(
@@ -11,11 +17,14 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    packages=[*find_packages(include=["bert_classification", "bert_classification.*"]), *SHIPPED],
+    package_dir=SHIPPED,
     package_data={
         "": ["page.js", "py.typed"],
         "bert_classification.serving": ["static/*", "static/tasks/*"],
+        "bert_classification.training_config": ["*.jsonnet", "*.libsonnet"],
+        "bert_classification.fixtures.classification": ["*.jsonl"],
     },
-    packages=find_packages(include=["bert_classification", "bert_classification.*"]),
     python_requires=">=3.11,<3.14",
     # `allennlp-compat` lies in this repository. `allennlp==2.10.1` and `allennlp-models==2.10.1`
     # are installed beside these with `pip install --no-deps`: their own requirements exclude every

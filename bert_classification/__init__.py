@@ -24,6 +24,7 @@ from bert_classification.commands import (
     explain,
     export_hf,
     influence,
+    init_config,
     probe,
     to_safetensors,
 )
