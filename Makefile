@@ -9,6 +9,9 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
+# Without advertisements for other programs.
+MKDOCS := NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
+
 .PHONY: demo serve test test-browser test-docs docs docs-serve check lint fuzz chaos benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
@@ -34,10 +37,10 @@ test-docs: .venv/docs
 
 # Builds the site into site/.
 docs: .venv/docs
-	$(BIN)/mkdocs build --strict
+	$(MKDOCS) build --strict
 
 docs-serve: .venv/docs
-	$(BIN)/mkdocs serve
+	$(MKDOCS) serve
 
 check: lint test
 

@@ -52,8 +52,7 @@ setup(
         "docs": [
             "ipykernel>=6.29",
             "matplotlib>=3.9",
-            "mkdocs-gen-files>=0.5",
-            "mkdocs-literate-nav>=0.6",
+            "mkdocs>=1.6",
             "mkdocs-material>=9.5",
             "mkdocstrings-python>=1.12",
             "nbclient>=0.10",

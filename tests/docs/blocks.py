@@ -5,12 +5,15 @@ The code blocks of the pages, as Sybil's examples. A page is one session in one 
 - `json`, `jsonl` and `jsonnet` are parsed, members of an object as if in braces;
 - `text` and `console` are output, and only shown;
 - `<!-- not run: REASON -->` before a block leaves it out;
+- `<!-- gives: MESSAGE -->` before one says what it fails with, or warns of;
 - `<!-- given: NAME from PATH -->` puts a file of the repository into the directory.
 
 Any other language, form or comment fails.
 """
 
+import io
 import json
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -29,7 +32,8 @@ INFO = re.compile(r"(?P<info>[^\n]*)\n?")
 TITLE = re.compile(r'\btitle="([^"]+)"')
 COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 STEERING = re.compile(
-    r"\s*(?:not run: (?P<reason>\S.*)|given: (?P<name>\S+) from (?P<path>\S+))\s*"
+    r"\s*(?:not run: (?P<reason>\S.*?)|gives: (?P<message>\S.*?)"
+    r"|given: (?P<name>\S+) from (?P<path>\S+))\s*"
 )
 
 
@@ -71,6 +75,22 @@ def _run_python(example: Example) -> None:
     exec(compile(source, example.path, "exec"), example.namespace)
 
 
+def _output_of(example: Example) -> str:
+    """Gives what a block that may fail writes, logs or raises."""
+    if example.region.lexemes["info"].strip() == "bash":
+        return example.namespace[PAGE].shell.run(example.parsed, may_fail=True)
+    logged = io.StringIO()
+    handler = logging.StreamHandler(logged)
+    logging.root.addHandler(handler)
+    try:
+        _run_python(example)
+    except Exception as error:
+        return str(error)
+    finally:
+        logging.root.removeHandler(handler)
+    return logged.getvalue()
+
+
 def _as_object(source: str) -> str:
     """Puts members of an object in braces."""
     return f"{{{source}}}" if re.match(r"\s*[\w\"'.+]+\s*:", source) else source
@@ -107,9 +127,13 @@ LANGUAGES: dict[str, Callable[[Example], None]] = {
 def _run_block(example: Example) -> Optional[str]:
     """Gives what is wrong with a block, to which Sybil adds its place."""
     info = example.region.lexemes["info"].strip()
-    title = TITLE.search(info)
-    if example.region.lexemes["reason"]:
+    title, steering = TITLE.search(info), example.region.lexemes["steering"]
+    if steering.get("reason"):
         return None
+    if steering.get("message"):
+        output = _output_of(example)
+        said = steering["message"] in output
+        return None if said else f"{steering['message']!r} is not in its output:\n{output[-6000:]}"
     if title is None and info not in LANGUAGES:
         return f"without a title a block is one of {[*LANGUAGES]}, and not {info!r}"
     try:
@@ -127,17 +151,17 @@ def _put_file(example: Example) -> None:
     put(source, _within(example.namespace[PAGE], name))
 
 
-def _reason_before(document: Document, start: int) -> str:
-    """Gives the reason not to run a block: that of the comment right before it."""
+def _steering_before(document: Document, start: int) -> dict[str, str]:
+    """Gives what the comment right before a block says of it."""
     before = document.text[:start].rstrip()
     comments = [each for each in COMMENT.finditer(before) if each.end() == len(before)]
     steering = STEERING.fullmatch(comments[0][1]) if comments else None
-    return (steering and steering["reason"]) or ""
+    return steering.groupdict() if steering else {}
 
 
 def _blocks(document: Document) -> Iterator[Region]:
     for region in RawFencedCodeBlockLexer(INFO)(document):
-        region.lexemes["reason"] = _reason_before(document, region.start)
+        region.lexemes["steering"] = _steering_before(document, region.start)
         region.parsed, region.evaluator = region.lexemes["source"], _run_block
         yield region
 
@@ -174,5 +198,5 @@ def blocks_not_run() -> list[str]:
         f"{path.relative_to(ROOT)}, line {example.line}: {reason}"
         for path in PAGES
         for example in BLOCKS.parse(path).examples()
-        if (reason := example.region.lexemes.get("reason"))
+        if (reason := example.region.lexemes.get("steering", {}).get("reason"))
     ]

@@ -40,12 +40,14 @@ class Shell:
             )
         os.close(self._tell)
 
-    def run(self, commands: str) -> str:
+    def run(self, commands: str, may_fail: bool = False) -> str:
         """Runs commands, and gives what they, or those in the background, write meanwhile."""
         self.block.write_text(commands, encoding="utf-8")
         before = self.output.stat().st_size
         # What a block leaves in the background must not hold the pipe open.
-        line = f". '{self.block}' </dev/null {self._tell}>&-; printf x >&{self._tell}\n"
+        run = f". '{self.block}' </dev/null {self._tell}>&-"
+        line = f"set +e; (set -e; {run}); set -e" if may_fail else run
+        line = f"{line}; printf x >&{self._tell}\n"
         self._bash.stdin.write(line.encode())
         self._bash.stdin.flush()
         waited = select.select([self._done], [], [], HUNG)[0]

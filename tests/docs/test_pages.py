@@ -53,6 +53,18 @@ assert version.startswith("allennlp "), version
 local x = 1; {a: x}
 ```
 
+<!-- gives: mine -->
+```python
+raise ValueError("it is mine")
+```
+
+<!-- gives: warned -->
+```python
+import logging
+
+logging.warning("I have warned")
+```
+
 <!-- not run: there is nothing of that name -->
 ```bash
 nothing
@@ -69,6 +81,8 @@ WRONG = [
     ("```json\n{'a': 1}\n```", "JSONDecodeError"),
     ("```jsonnet\n{a: }\n```", "RuntimeError"),
     ('```text title="../outside"\n```', "outside of the directory"),
+    ("<!-- gives: else -->\n```python\nraise ValueError('mine')\n```", "'else' is not in"),
+    ("<!-- gives: else -->\n```bash\ntrue\n```", "'else' is not in"),
     ("<!-- given: x from setup.py -->", "may not be given"),
     ("<!-- not run: a reason -->\n\nText.\n\n```bash\n```", "no block stands behind"),
     ("<!-- not run: -->\n```bash\nnothing\n```", "no comment that steers"),
