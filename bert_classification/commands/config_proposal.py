@@ -28,8 +28,8 @@ from bert_classification.reader import BertReader
 LENGTHS = 1000
 """Of how many examples the word pieces are counted."""
 
-COUNTED = 200_000
-"""How many examples are counted, and their labels."""
+COUNTED, COUNTED_BLOCKS = 200_000, 10_000
+"""How many examples are counted, and their labels; blocks have to be tokenized for it."""
 
 SIZES = (32, 64, 96, 128, 192, 256, 384, 512)
 PIECES_OF_A_WORD = 1.4
@@ -95,21 +95,22 @@ def propose(draft: Draft, task: str, files: Files, bert: Bert) -> None:
     draft.set("train_data_path", files.train)
     proposal.propose_reader(files, draft)
     train = look_at(files.train, draft, proposal, bert)
-    draft.note("train_data_path", proposal.describe(train))
+    if not proposal.fills_blocks:
+        draft.note("train_data_path", proposal.describe(train))
     _propose_length(train, draft, proposal, bert)
-    _propose_dev(files, train, draft, proposal, bert)
     _propose_batches(train, draft, proposal)
-    _propose_steps(train, draft, bert)
     proposal.propose_model(train, draft)
     if files.dev is None:
         _propose_without_dev(draft)
+    else:
+        _propose_dev(files.dev, train, draft, proposal, bert)
+    _propose_steps(train, draft, bert)
 
 
 def look_at(path: str, draft: Draft, proposal: TaskProposal, bert: Bert) -> Seen:
     """Lets the task's reader, with the settings of the draft, read the beginning of a file."""
     reader = _make_reader(draft, bert)
-    # What is packed into blocks is tokenized to be counted.
-    limit = COUNTED if type(reader).examples is BertReader.examples else LENGTHS
+    limit = COUNTED_BLOCKS if proposal.fills_blocks else COUNTED
     size, labels, first = 0, Counter[str](), []
     for _, example in islice(reader.examples(path), limit + 1):
         size += 1
@@ -171,51 +172,56 @@ def _propose_length(train: Seen, draft: Draft, proposal: TaskProposal, bert: Ber
     key = "dataset_reader.token_indexers.bert.max_pieces"
     if draft.get("dataset_reader.token_indexers.bert") is None:
         return
-    rows = sorted(length for among in train.lengths for length in among)
-    if proposal.fills_blocks:
-        size, why = _block_size(sum(rows), train)
-    else:
-        size = next((each for each in SIZES if each >= rows[-1]), train.limit)
-        most = rows[min(len(rows) - 1, int(0.99 * len(rows)))]
-        why = (
-            f"The longest of the first {len(train.lengths):,} {proposal.noun} has "
-            f"{max(rows[-1], train.longest):,} word pieces, 99 % have at most {most:,}."
-        )
-        if train.cut:
-            why += f" BERT takes {train.limit}: {train.cut:,} of them are cut."
+    size, why = (_block_size if proposal.fills_blocks else _text_size)(train, proposal)
     if train.is_estimate:
         why += f" Estimated from words, {PIECES_OF_A_WORD} pieces each: {bert.name} is not here."
     draft.set(key, min(size, train.limit), why)
 
 
-def _block_size(pieces: int, train: Seen) -> tuple[int, str]:
+def _text_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
+    """Chooses the least of the usual sizes that cuts nothing seen."""
+    rows = sorted(length for among in train.lengths for length in among)
+    size = next((each for each in SIZES if each >= rows[-1]), train.limit)
+    if proposal.window is not None and size > proposal.window:
+        return proposal.window, "Longer texts are read in windows of so many pieces."
+    longest = max(rows[-1], train.longest)
+    first = (
+        f"The longest of the first {len(train.lengths):,} {proposal.noun} has {longest:,} word "
+        "pieces"
+    )
+    if train.cut:
+        return size, (
+            f"{first}; {train.cut:,} have more than the {train.limit} that BERT takes, and are cut."
+        )
+    most = rows[min(len(rows) - 1, int(0.99 * len(rows)))]
+    return size, f"{first}, 99\N{NO-BREAK SPACE}% have at most {most:,}."
+
+
+def _block_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
     """Chooses the longest blocks of which there are enough to learn from in small steps."""
+    pieces = round(train.size * statistics.mean(map(sum, train.lengths)))
     size = next((each for each in (512, 256) if pieces >= 2000 * each), 128)
-    more = "" if train.is_complete else "More than "
+    more = "About" if train.is_complete else "More than"
     return size, (
-        f"{more}{pieces:,} word pieces: {max(1, pieces // size):,} blocks of {size}. Longer blocks "
-        "show more context, and cost more time and memory; BERT takes up to "
-        f"{train.limit}."
+        f"{more} {round(pieces, 2 - len(str(pieces))):,} word pieces: {max(1, pieces // size):,} blocks of {size}. Longer "
+        f"blocks show more context, and cost more memory; BERT takes up to {train.limit}."
     )
 
 
-def _propose_dev(
-    files: Files, train: Seen, draft: Draft, proposal: TaskProposal, bert: Bert
-) -> None:
-    if files.dev is None:
-        return
-    draft.set("validation_data_path", files.dev)
+def _propose_dev(path: str, train: Seen, draft: Draft, proposal: TaskProposal, bert: Bert) -> None:
+    draft.set("validation_data_path", path)
     try:
-        dev = look_at(files.dev, draft, proposal, bert)
+        dev = look_at(path, draft, proposal, bert)
     except ConfigurationError as error:
         raise ConfigurationError(
-            f"`--dev` is not read as `--train` ({files.train}) is: {error}"
+            f"`--dev`, read as `--train` ({train.path}) is: {error}"
         ) from error
-    draft.note("validation_data_path", proposal.describe(dev))
+    if not proposal.fills_blocks:
+        draft.note("validation_data_path", proposal.describe(dev))
     unknown = sorted(set(dev.labels) - set(train.labels))
     if unknown and train.is_complete:
         raise ConfigurationError(
-            f"{files.dev} has labels that {files.train} has not: {', '.join(unknown[:10])}"
+            f"{path} has labels that {train.path} has not: {', '.join(unknown[:10])}"
             f"{', ...' * (len(unknown) > 10)}; that has {', '.join(sorted(train.labels)[:10])}. "
             "Training and validation data need the same labels."
         )

@@ -9,10 +9,10 @@ from bert_classification.data.draft import Draft
 
 WIDTH = 100
 ORDER = (
-    "type dataset_reader train_data_path validation_data_path model data_loader "
+    "type bert_model dataset_reader train_data_path validation_data_path model data_loader "
     "validation_data_loader trainer format columns problem_type tag_scheme token_indexers "
-    "pretrained_model max_pieces bert_model num_epochs validation_metric patience grad_norm "
-    "optimizer lr weight_decay parameter_groups learning_rate_scheduler"
+    "pretrained_model max_pieces num_epochs validation_metric patience grad_norm optimizer lr "
+    "weight_decay parameter_groups learning_rate_scheduler"
 ).split()
 """Of keys, wherever they stand; others come as they were set, before `token_indexers`."""
 KEYWORDS = frozenset(
@@ -46,15 +46,18 @@ class _Writer:
     def object(self, value: dict[str, Any], path: str, depth: int) -> str:
         if path and not self._is_commented(path):
             short = self._inline(value)
-            if len(short) + 2 * depth + len(path.rpartition(".")[2]) + 3 <= WIDTH - 20:
+            if len(short) + 2 * depth + len(path.rpartition(".")[2]) + 3 <= WIDTH:
                 return short
         indent = "  " * (depth + 1)
-        lines = [
-            line
-            for key in _in_order(value)
-            for line in self._member(value, key, path, depth, indent)
-        ]
-        lines += self._suggested(path, indent)
+        suggested = self._suggested(path)
+        lines: list[str] = []
+        for key in _in_order({**suggested, **value}):
+            if key in value:
+                lines += self._member(value, key, path, depth, indent)
+            else:
+                shown, why = suggested[key]
+                lines += _comment(why, indent)
+                lines.append(f"{indent}// {_key(key)}: {self._inline(shown)},")
         return "\n".join(["{", *lines, "  " * depth + "}"])
 
     def _member(
@@ -64,12 +67,10 @@ class _Writer:
         yield from _comment(self._draft.notes.get(inner, ""), indent)
         yield f"{indent}{_key(key)}: {self._value(section[key], inner, key, depth + 1)},"
 
-    def _suggested(self, path: str, indent: str) -> Iterator[str]:
-        for each, (value, why) in self._draft.suggestions.items():
-            parent, _, key = each.rpartition(".")
-            if parent == path:
-                yield from _comment(why, indent)
-                yield f"{indent}// {_key(key)}: {self._inline(value)},"
+    def _suggested(self, path: str) -> dict[str, tuple[Any, str]]:
+        suggestions = self._draft.suggestions.items()
+        split = [(each.rpartition("."), suggestion) for each, suggestion in suggestions]
+        return {key: suggestion for (parent, _, key), suggestion in split if parent == path}
 
     def _value(self, value: Any, path: str, key: str, depth: int) -> str:
         if isinstance(value, dict):
@@ -83,9 +84,8 @@ class _Writer:
 
     def _inline(self, value: Any, key: str = "") -> str:
         if isinstance(value, dict):
-            members = ", ".join(
-                f"{_key(k)}: {self._inline(v, k)}" for k, v in _in_order(value).items()
-            )
+            pairs = _in_order(value).items()
+            members = ", ".join(f"{_key(name)}: {self._inline(each, name)}" for name, each in pairs)
             return f"{{ {members} }}" if members else "{}"
         if isinstance(value, list):
             return f"[{', '.join(map(self._inline, value))}]"
@@ -110,8 +110,12 @@ def _comment(text: str, indent: str) -> Iterator[str]:
     width = WIDTH - len(indent) - 3
     for line in text.splitlines():
         # What is indented is a command to copy.
-        for part in [line] if line.startswith("  ") else textwrap.wrap(line, width) or [""]:
-            yield f"{indent}// {part}".rstrip()
+        for part in (
+            [line]
+            if line.startswith("  ")
+            else textwrap.wrap(line, width, break_on_hyphens=False) or [""]
+        ):
+            yield f"{indent}// {part}".rstrip().replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _key(key: str) -> str:

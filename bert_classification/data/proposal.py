@@ -49,7 +49,7 @@ class Seen(NamedTuple):
 
     def counted(self, name: str) -> str:
         """Words how many examples there are."""
-        return f"{'' if self.is_complete else 'more than '}{self.size:,} {name}"
+        return f"{'' if self.is_complete else 'More than '}{self.size:,} {name}"
 
 
 class TaskProposal:
@@ -70,10 +70,13 @@ class TaskProposal:
         What an example is called.
     fills_blocks : `bool`
         Whether examples are as long as `max_pieces` lets them be.
+    window : `int`, optional
+        The `max_pieces` for texts that are longer, where these are read in windows.
     """
 
     noun = "rows"
     fills_blocks = False
+    window: Optional[int] = None
 
     def __init__(self, keys: Sequence[str], gold_key: str) -> None:
         self.keys = keys
@@ -100,13 +103,14 @@ class TaskProposal:
 def shares(labels: Counter[str], shown: int = 6) -> str:
     """Words how often each label is given, the most frequent first."""
     total = labels.total()
-    if not total or len(labels) > total / 2 > 20:
+    if not total:
         return ""
     each = [f"{percent(count / total)} `{name}`" for name, count in labels.most_common(shown)]
     more = len(labels) - shown
-    rest = f", and {more} more labels" if more > 0 else ""
-    return f"; of the {len(labels)} labels {', '.join(each)}{rest}"
+    rest = f" and {more} more" if more > 0 else ""
+    return f"; {len(labels)} labels: {', '.join(each)}{rest}"
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    """Words a share; a line does not break before the sign."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"

@@ -97,7 +97,7 @@ def read_table(path: str, format: str, encoding: str) -> Table:
         raise ConfigurationError(f"{path}: the file is empty; expected {format} data.")
     has_header = _has_header(rows)
     columns = rows[0] if has_header else [str(number) for number in range(len(rows[0]))]
-    rest = rows[1:] if has_header else rows
+    rest = rows[1:] if has_header else rows[:ROWS]
     if not rest:
         raise ConfigurationError(f"{path}: no row beside the header; expected data to train on.")
     return Table(path, columns, has_header, [dict(zip(columns, row)) for row in rest])
@@ -136,7 +136,7 @@ def match_columns(table: Table, keys: Sequence[str], optional: Sequence[str]) ->
     missing = [key for key in keys if key not in found and key not in optional]
     if missing:
         raise ConfigurationError(_cannot_tell(table, missing))
-    return found
+    return {key: found[key] for key in keys if key in found}
 
 
 def _match_names(table: Table, keys: Sequence[str]) -> dict[str, str]:

@@ -12,6 +12,8 @@ ANSWERED, IMPOSSIBLE = "answered", "impossible"
 
 class Proposal(TaskProposal):
     noun = "questions"
+    # As in the original BERT's `run_squad`.
+    window = 384
 
     def propose_reader(self, files: Files, draft: Draft) -> None:
         format = draft.get("dataset_reader.format") or guess_format(
@@ -36,11 +38,6 @@ class Proposal(TaskProposal):
     def propose_model(self, train: Seen, draft: Draft) -> None:
         why = "F1 over the words of the answers, as SQuAD is measured; '+em' counts exact ones."
         draft.set("trainer.validation_metric", "+f1", why)
-        windows = sum(len(rows) > 1 for rows in train.lengths)
-        if windows:
-            draft.set(
-                "dataset_reader.doc_stride",
-                128,
-                f"{windows:,} of the first {len(train.lengths):,} questions have a text that is "
-                "read in several windows; each begins so many word pieces after the one before it.",
-            )
+        if any(len(rows) > 1 for rows in train.lengths):
+            why = "A window of a long context begins so many word pieces after the one before it."
+            draft.set("dataset_reader.doc_stride", 128, why)

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.draft import Draft
 from bert_classification.data.files import read_lines
-from bert_classification.data.proposal import Files, TaskProposal
+from bert_classification.data.proposal import Files, Seen, TaskProposal, shares
 from bert_classification.data.records import FORMATS, guess_format
 from bert_classification.data.tables import propose_columns
 from bert_classification.token_classification.conll import EXTENSIONS, split_columns
@@ -42,6 +42,14 @@ class Proposal(TaskProposal):
     def labels_of(self, example: Any) -> Iterable[str]:
         # The types of the spans, each span once.
         return [tag[2:] for tag in example.tags if tag.startswith("B-")]
+
+    def describe(self, seen: Seen) -> str:
+        found = shares(seen.labels).replace("labels", "types", 1)
+        return f"{seen.counted(self.noun)} with {seen.labels.total():,} spans{found}."
+
+    def propose_model(self, train: Seen, draft: Draft) -> None:
+        why = "F1 over whole spans, of which type and both ends have to be right."
+        draft.set("trainer.validation_metric", "+f1", why)
 
 
 def _tags_in_columns(path: str, draft: Draft) -> Iterator[list[str]]:
@@ -82,7 +90,7 @@ def _propose_scheme(path: str, sentences: Sequence[Sequence[str]], draft: Draft)
         raise ConfigurationError(
             f"{path}: the tag {other!r} is neither O nor of the form B-TYPE, I-TYPE, E-TYPE or "
             "S-TYPE; expected IOB1, IOB2 or BIOES."
-        ) from None
+        )
     if prefixes & {"E-", "S-"}:
         draft.set(key, "BIOES", "Tags begin with E- or S- where a span ends.")
     elif inside > begins:
