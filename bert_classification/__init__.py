@@ -21,6 +21,7 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     convert,
+    demo,
     explain,
     export_hf,
     influence,

@@ -203,8 +203,9 @@ def _block_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
     size = next((each for each in (512, 256) if pieces >= 2000 * each), 128)
     more = "About" if train.is_complete else "More than"
     return size, (
-        f"{more} {round(pieces, 2 - len(str(pieces))):,} word pieces: {max(1, pieces // size):,} blocks of {size}. Longer "
-        f"blocks show more context, and cost more memory; BERT takes up to {train.limit}."
+        f"{more} {round(pieces, 2 - len(str(pieces))):,} word pieces: {max(1, pieces // size):,} "
+        f"blocks of {size}. Longer blocks show more context, and cost more memory; BERT takes up "
+        f"to {train.limit}."
     )
 
 
