@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-from docs.generate import options, reference
+from docs.generate import notebooks, options, reference
 
 TEXTS = ("classification", "token_classification", "question_answering", "multiple_choice")
 LANGUAGE = ("next_sentence_prediction", "masked_lm", "causal_lm", "pretraining")
@@ -18,6 +18,7 @@ ORDER = {
         *(f"commands/{name}.md" for name in ("train", "evaluate", "predict")),
         "commands/*",
     ],
+    "Notebooks": ["notebooks/*"],
     "Reference": ["reference/shared.md", "reference/python.md", "reference/*"],
     "Messages": ["messages/index.md", "messages/*"],
     "Background": ["quality.md", "speed.md", "*"],
@@ -28,7 +29,11 @@ ORDER = {
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are made, and names all pages in their order."""
     written = {each.src_uri: each.content_string for each in files.documentation_pages()}
-    for path, text in (*reference.pages(), *options.pages(written)):
+    for path, text in (
+        *reference.pages(),
+        *options.pages(written),
+        *notebooks.pages(),
+    ):
         if path in written:
             files.remove(files.get_file_from_path(path))
         files.append(File.generated(config, path, content=text))
