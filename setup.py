@@ -16,7 +16,7 @@ setup(
         "bert_classification.serving": ["static/*", "static/tasks/*"],
     },
     packages=find_packages(include=["bert_classification", "bert_classification.*"]),
-    python_requires=">=3.11,<3.14",
+    python_requires=">=3.11,<3.15",
     # `allennlp-compat` lies in this repository. `allennlp==2.10.1` and `allennlp-models==2.10.1`
     # are installed beside these with `pip install --no-deps`: their own requirements exclude every
     # current release.
