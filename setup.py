@@ -11,6 +11,7 @@ setup(
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=[f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)],
     package_data={
         "": ["page.js", "py.typed"],
         "bert_classification.serving": ["static/*", "static/tasks/*"],

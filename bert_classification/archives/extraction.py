@@ -146,7 +146,9 @@ class _Measured:
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= MAX_READ:
-            raise InvalidArchiveError(f"it has a header of {size} bytes.")
+            raise InvalidArchiveError(
+                f"it has a header of {size} bytes or more; expected at most {MAX_READ}."
+            )
         part = self._stream.read(size)
         self._check(self.tell())
         return part
