@@ -32,6 +32,7 @@ setup(
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Topic :: Text Processing :: Linguistic",
         "Typing :: Typed",
@@ -49,7 +50,7 @@ setup(
         "bert_classification.training_config": ["*.jsonnet", "*.libsonnet"],
         "bert_classification.fixtures.classification": ["*.jsonl"],
     },
-    python_requires=">=3.11,<3.14",
+    python_requires=">=3.11,<3.15",
     # `allennlp-compat` lies in this repository. `bert-classification install-allennlp` installs
     # AllenNLP beside these: its own requirements exclude every current release.
     install_requires=[

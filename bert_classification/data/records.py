@@ -10,14 +10,9 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO, Union
 
 from allennlp.common.checks import ConfigurationError
 
+from bert_classification.archives.nesting import MAX_DEPTH, is_too_deep
 from bert_classification.data.files import open_text
-from bert_classification.data.json_values import (
-    MAX_DEPTH,
-    MAX_DIGITS,
-    describe,
-    is_too_deep,
-    shorten,
-)
+from bert_classification.data.json_values import MAX_DIGITS, describe, shorten
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
