@@ -56,7 +56,7 @@ setup(
     install_requires=[
         "allennlp-compat==0.1.0",
         "torch>=2.10",
-        "transformers>=5.3,<6",
+        "transformers>=5.4,<6",
         "tokenizers>=0.22",
         "safetensors>=0.4.3",
         "numpy>=2",
