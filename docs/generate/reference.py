@@ -208,11 +208,25 @@ def _python_page(ours: list[Registered]) -> str:
     return "\n".join(lines)
 
 
+def _index_page() -> str:
+    tasks = "\n".join(f"- [{task}]({task}.md)" for task in TASKS)
+    return f"""# Reference
+
+What a config may say, made of the code: every key with its type, its default and its meaning.
+
+- [Keys of all tasks](shared.md): token indexer, batches, trainer
+{tasks}
+
+And [what may be called from Python](python.md).
+"""
+
+
 def pages() -> Iterator[tuple[str, str]]:
     """Yields the path below `docs/` and the Markdown of each page."""
     order = [*IN_CONFIGS, "TokenIndexer", "Tokenizer", "BatchSampler", "DataLoader", "Trainer"]
     ours = sorted(registered(), key=lambda each: (*order, each.registry).index(each.registry))
     for task in TASKS:
         yield f"reference/{task}.md", _task_page(task, [each for each in ours if each.task == task])
+    yield "reference/index.md", _index_page()
     yield "reference/shared.md", _shared_page([each for each in ours if not each.task])
     yield "reference/python.md", _python_page(ours)

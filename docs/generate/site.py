@@ -19,7 +19,12 @@ ORDER = {
         "commands/*",
     ],
     "Notebooks": ["notebooks/*"],
-    "Reference": ["reference/shared.md", "reference/python.md", "reference/*"],
+    "Reference": [
+        "reference/index.md",
+        "reference/shared.md",
+        "reference/python.md",
+        "reference/*",
+    ],
     "Messages": ["messages/index.md", "messages/*"],
     "Background": ["quality.md", "speed.md", "*"],
 }
