@@ -15,6 +15,7 @@ if importlib.util.find_spec("allennlp") is None:
     )
 
 from bert_classification.archives.opening import trusted_archives
+from bert_classification.bert.token_embedder import PretrainedBertEmbedder
 from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.commands import (

@@ -15,6 +15,7 @@ from allennlp.common import Params, Registrable, logging, params, util
 from allennlp.data import DataLoader, DatasetReader, Vocabulary
 from allennlp.evaluation import Evaluator
 from allennlp.models import Model, archival
+from allennlp.modules import Seq2VecEncoder
 from allennlp.nn import util as nn_util
 from allennlp.predictors import Predictor
 from allennlp.training import Checkpointer, Trainer
@@ -24,6 +25,7 @@ from allennlp.training.moving_average import MovingAverage
 from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import write_whole
+from bert_classification.bert.pooler import CarriedBertPooler
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.config_files import (
     with_checks_of_file,
@@ -241,6 +243,12 @@ REPLACEMENTS = (
         "evaluate",
         with_mean_loss(training_util.evaluate),
         "AllenNLP's loss is the mean over batches, of which the last may be small.",
+    ),
+    Replacement(
+        Seq2VecEncoder,
+        "bert_pooler",
+        CarriedBertPooler,
+        "AllenNLP's looks for its checkpoint again when an archive is opened.",
     ),
     Replacement(
         Evaluator,

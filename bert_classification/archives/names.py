@@ -89,6 +89,8 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
             if isinstance(each.get("label_names"), str):
                 _take_label_names(each, Path(directory))
     for each in objects(config["model"]):
+        if has_model and each.get("type") in ("bert-pretrained", "bert_pooler"):
+            each["pretrained_model"] = OF_THIS_ARCHIVE
         inner = each.get("tokenizer")
         if tokenizer and isinstance(inner, dict) and inner.get("model_name") in names:
             inner["model_name"] = tokenizer

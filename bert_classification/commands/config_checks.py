@@ -15,6 +15,7 @@ from allennlp.data import DatasetReader
 from allennlp.modules import TokenEmbedder
 
 from bert_classification.archives.names import objects
+from bert_classification.bert.token_embedder import check_level
 from bert_classification.commands.old_configs import Config, check_style
 from bert_classification.data.files import read_lines
 from bert_classification.data.json_values import describe
@@ -53,7 +54,8 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
 def check_embedders(config: Config) -> None:
     """
     Raises `ConfigurationError` for an embedder that does not take what the indexer
-    `bert-pretrained` makes, as `pretrained_transformer` does not.
+    `bert-pretrained` makes, as `pretrained_transformer` does not, and ours only with a mask of what
+    it makes vectors of.
     """
     reader = config.get("dataset_reader")
     indexers = reader.get("token_indexers") if isinstance(reader, Mapping) else None
@@ -61,24 +63,27 @@ def check_embedders(config: Config) -> None:
         if not isinstance(indexer, Mapping) or indexer.get("type") != "bert-pretrained":
             continue
         for embedder in _embedders_of(config.get("model"), name):
-            if not _takes_word_pieces(embedder):
+            if not _takes_word_pieces(embedder["type"]):
                 raise ConfigurationError(
                     f"`dataset_reader.token_indexers.{name}` is of type `bert-pretrained`, whose "
                     f"word pieces the embedder of `{name}` in `model.text_field_embedder`, of type "
-                    f"`{embedder}`, does not take. Let `model.type` be one of ours, such as "
-                    "`bert_for_classification`; or let `dataset_reader.type` be one of AllenNLP's, "
-                    "such as `text_classification_json`, with an indexer of the embedder's type."
+                    f"`{embedder['type']}`, does not take. Let that be of type `bert-pretrained` "
+                    "as well; or `model.type` one of ours, such as `bert_for_classification`; or "
+                    "the indexer of the embedder's type, in a reader of AllenNLP's."
                 )
+            if embedder["type"] == "bert-pretrained":
+                mode = str(embedder.get("sub_token_mode", "average"))
+                check_level(mode, bool(indexer.get("token_mask", False)))
 
 
-def _embedders_of(model: Any, name: str) -> Iterator[str]:
-    """Yields the types of the embedders of an indexer."""
+def _embedders_of(model: Any, name: str) -> Iterator[Mapping[str, Any]]:
+    """Yields the embedders of an indexer."""
     for each in objects(model):
         embedder = each.get("text_field_embedder")
         inner = embedder.get("token_embedders", embedder) if isinstance(embedder, Mapping) else {}
         found = inner.get(name) if isinstance(inner, Mapping) else None
         if isinstance(found, Mapping) and isinstance(found.get("type"), str):
-            yield found["type"]
+            yield found
 
 
 def _takes_word_pieces(embedder: str) -> bool:

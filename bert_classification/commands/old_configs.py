@@ -114,10 +114,12 @@ def _embedder(embedder: Any) -> Optional[Advice]:
         return None
     berts = [each for each in inner.values() if _get(each, "type") == "bert-pretrained"]
     if berts:
+        name = berts[0].get("pretrained_model")
         return Advice(
-            {"model": {"bert_model": berts[0].get("pretrained_model")}},
-            "our models hold BERT themselves; in another model it is now an embedder and an "
-            "indexer of type `pretrained_transformer_mismatched`",
+            {"model": {"bert_model": name}},
+            "our models hold BERT themselves; in another model it is "
+            f'`"token_embedders": {{"bert": {{"type": "bert-pretrained", "pretrained_model": '
+            f'"{name}"}}}}`, on an indexer `bert-pretrained` with `token_mask: true`',
         )
     old = [key for key in ("allow_unmatched_keys", "embedder_to_indexer_map") if key in embedder]
     return Advice({"model": {"text_field_embedder": {"token_embedders": inner}}}) if old else None

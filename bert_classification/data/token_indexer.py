@@ -12,6 +12,7 @@ from allennlp.data.token_indexers.token_indexer import IndexedTokenList
 from bert_classification.archives import serialization
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.from_scratch import BertFromScratch
+from bert_classification.data.piece_names import add_piece_names
 from bert_classification.data.segments import longest_first
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,10 @@ class PretrainedBertIndexer(TokenIndexer):
         Cut a longer text, of a pair the longer one first; otherwise it is an error.
     truncate_whole_words : `bool`, optional (default = `False`)
         Cut a longer text behind its last whole word, as AllenNLP 0.9 did.
+    token_mask : `bool`, optional (default = `False`)
+        For models of words, as taggers are, on the embedder `bert-pretrained`: `mask`, of shape
+        `(batch_size, tokens)`, is that of the tokens, and two tensors more are `wordpiece_mask` and
+        `token_spans`, of shape `(batch_size, tokens, 2)`, the first and the last piece of each.
     token_min_padding_length : `int`, optional (default = `0`)
         As in every AllenNLP indexer.
     from_scratch : `BertFromScratch`, optional
@@ -63,6 +68,7 @@ class PretrainedBertIndexer(TokenIndexer):
         max_pieces: Optional[int] = None,
         truncate_long_sequences: bool = True,
         truncate_whole_words: bool = False,
+        token_mask: bool = False,
         token_min_padding_length: int = 0,
         from_scratch: Optional[BertFromScratch] = None,
         serialization_dir: Optional[str] = None,
@@ -79,34 +85,40 @@ class PretrainedBertIndexer(TokenIndexer):
         self.truncate_long_sequences = truncate_long_sequences
         self.truncate_whole_words = truncate_whole_words
         self._use_starting_offsets = use_starting_offsets
+        self._token_mask = token_mask
         self._cut = 0
 
     def count_vocab_items(self, token: Token, counter: dict[str, dict[str, int]]) -> None:
         """Counts nothing: the word pieces are the checkpoint's, not the vocabulary's."""
 
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> IndexedTokenList:
+        # Models of others name the pieces of a text in their output.
+        add_piece_names(vocabulary, self.tokenizer, len(self.tokenizer))
         segments = self._segments(tokens)
         words = [self._pieces_of_words(tokens, segment) for segment in segments]
         lengths = self._fit([sum(map(len, pieces)) for pieces in words], tokens)
         if self.truncate_whole_words:
             lengths = [_whole_words(*each) for each in zip(words, lengths)]
         input_ids, token_type_ids = [self.tokenizer.cls_id], [0]
-        offsets = [0] * len(tokens)
+        spans = [(0, 0)] * len(tokens)
         for type_id, (segment, pieces_of_words, length) in enumerate(zip(segments, words, lengths)):
             start, end = len(input_ids), len(input_ids) + length
             input_ids += [piece for pieces in pieces_of_words for piece in pieces][:length]
             input_ids.append(self.tokenizer.sep_id)
             token_type_ids += [type_id] * (length + 1)
             for position, pieces in zip(segment, pieces_of_words):
-                last = 0 if self._use_starting_offsets else len(pieces) - 1
-                offsets[position] = min(start + last, end)
+                spans[position] = (min(start, end), min(start + len(pieces) - 1, end))
                 start += len(pieces)
-        return {
+        tensors: IndexedTokenList = {
             "input_ids": input_ids,
             "token_type_ids": token_type_ids,
             "mask": [True] * len(input_ids),
-            "offsets": offsets,
+            "offsets": [span[0 if self._use_starting_offsets else 1] for span in spans],
         }
+        if self._token_mask:
+            wordpiece_mask, mask = tensors["mask"], [True] * len(tokens)
+            tensors.update(mask=mask, wordpiece_mask=wordpiece_mask, token_spans=spans)
+        return tensors
 
     def _segments(self, tokens: list[Token]) -> list[list[int]]:
         """
@@ -160,7 +172,8 @@ class PretrainedBertIndexer(TokenIndexer):
         return [room] if len(lengths) == 1 else list(longest_first(lengths[0], lengths[1], room))
 
     def get_empty_token_list(self) -> IndexedTokenList:
-        return {"input_ids": [], "token_type_ids": [], "mask": [], "offsets": []}
+        keys = ["input_ids", "token_type_ids", "mask", "offsets"]
+        return {key: [] for key in keys + ["wordpiece_mask", "token_spans"] * self._token_mask}
 
     def indices_to_tokens(
         self, indexed_tokens: IndexedTokenList, vocabulary: Vocabulary
@@ -174,15 +187,11 @@ class PretrainedBertIndexer(TokenIndexer):
     def as_padded_tensor_dict(
         self, tokens: IndexedTokenList, padding_lengths: dict[str, int]
     ) -> dict[str, torch.Tensor]:
-        padding = {
-            "input_ids": self.tokenizer.pad_id,
-            "token_type_ids": 0,
-            "offsets": 0,
-            "mask": False,
-        }
+        padding = {"input_ids": self.tokenizer.pad_id, "token_spans": (0, 0)}
         return {
-            key: torch.tensor(values + [padding[key]] * (padding_lengths[key] - len(values))).to(
-                torch.bool if key == "mask" else torch.long
+            key: torch.tensor(
+                values + [padding.get(key, 0)] * (padding_lengths[key] - len(values)),
+                dtype=torch.bool if key.endswith("mask") else torch.long,
             )
             for key, values in tokens.items()
         }
