@@ -89,7 +89,7 @@ def _row(need: Need, repair: str) -> Row:
 
 def _in_words(wanted: SpecifierSet) -> str:
     # The lowest first: >=2,<3.
-    return ",".join(sorted(map(str, wanted), reverse=True))
+    return ",".join(sorted(set(map(str, wanted)), reverse=True))
 
 
 def _extras(distribution: str) -> Iterator[Row]:

@@ -98,6 +98,8 @@ def propose(draft: Draft, task: str, files: Files, bert: Bert) -> None:
     if not proposal.fills_blocks:
         draft.note("train_data_path", proposal.describe(train))
     _propose_length(train, draft, proposal, bert)
+    if proposal.fills_blocks:
+        train = _in_blocks(train, draft)
     _propose_batches(train, draft, proposal)
     proposal.propose_model(train, draft)
     if files.dev is None:
@@ -199,14 +201,24 @@ def _text_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
 
 def _block_size(train: Seen, proposal: TaskProposal) -> tuple[int, str]:
     """Chooses the longest blocks of which there are enough to learn from in small steps."""
-    pieces = round(train.size * statistics.mean(map(sum, train.lengths)))
-    size = next((each for each in (512, 256) if pieces >= 2000 * each), 128)
+    pieces = _count_pieces(train)
+    size = min(train.limit, next((each for each in (512, 256) if pieces >= 2000 * each), 128))
     more = "About" if train.is_complete else "More than"
     return size, (
         f"{more} {round(pieces, 2 - len(str(pieces))):,} word pieces: {max(1, pieces // size):,} "
         f"blocks of {size}. Longer blocks show more context, and cost more memory; BERT takes up "
         f"to {train.limit}."
     )
+
+
+def _count_pieces(train: Seen) -> int:
+    return round(train.size * statistics.mean(map(sum, train.lengths)))
+
+
+def _in_blocks(train: Seen, draft: Draft) -> Seen:
+    """Counts the blocks of the proposed length; they were read in blocks of another."""
+    block = draft.get("dataset_reader.token_indexers.bert.max_pieces")
+    return train._replace(size=max(1, _count_pieces(train) // block)) if block else train
 
 
 def _propose_dev(path: str, train: Seen, draft: Draft, proposal: TaskProposal, bert: Bert) -> None:
