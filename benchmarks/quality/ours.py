@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -85,11 +86,16 @@ def export(archive: Path) -> str:
 
 def allennlp(*arguments: Any) -> None:
     """Runs a command in this process, which has imported everything already."""
-    log = io.StringIO()
+    output = io.StringIO()
     argv = ["allennlp", *map(str, arguments)]
-    with mock.patch.object(sys, "argv", argv), redirect_stdout(log), redirect_stderr(log):
-        try:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    try:
+        with mock.patch.object(sys, "argv", argv), redirect_stdout(output), redirect_stderr(output):
             main(prog="allennlp")
-        except SystemExit as end:
-            if end.code:
-                raise RuntimeError(f"{' '.join(argv)}: {log.getvalue()[-3000:]}") from end
+    except SystemExit as end:
+        if end.code:
+            raise RuntimeError(f"{' '.join(argv)}: {output.getvalue()[-3000:]}") from end
+    finally:
+        # AllenNLP's write to the output, which is over.
+        logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
