@@ -9,6 +9,7 @@ keeps each run in a file, from which an interrupted one goes on:
 import argparse
 import itertools
 import os
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -28,7 +29,10 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=1.0, help="of the data, for a trial; or more"
     )
-    run(parser.parse_args())
+    try:
+        run(parser.parse_args())
+    except FileNotFoundError as error:
+        sys.exit(f"{error.filename} is missing; docs/quality.md says what --data has to hold.")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -51,6 +55,8 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     bert, results = embedded_bert(), Results(options.results)
     names = options.tasks or list(TASKS)
+    if unknown := [name for name in names if name not in TASKS]:
+        sys.exit(f"--tasks: there is no {unknown[0]}; expected some of {', '.join(TASKS)}.")
     with tempfile.TemporaryDirectory() as directory:
         prepared = {}
         for name in names:

@@ -1,16 +1,13 @@
 """
-The plain side's way from a file to tensors, with transformers' tokenizer as its documentation uses
-it. An example has `sequences`, the texts that BERT reads for it, and its label.
+The plain side's way from a file to word pieces, with transformers' tokenizer as its documentation
+uses it. An example has `sequences`, the texts that BERT reads for it, and its label.
 """
 
 import json
 from pathlib import Path
 from typing import Any, Callable, NamedTuple, Sequence
 
-import torch
-from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.next_sentence_prediction.pairs import read_pairs
@@ -43,7 +40,6 @@ class Asked(NamedTuple):
 
 Tokenizer = PreTrainedTokenizerFast
 Read = Callable[[Path, Tokenizer], list[Example]]
-Collate = Callable[[Tokenizer, Sequence[Example]], dict[str, Tensor]]
 
 
 def sst2(path: Path, tokenizer: Tokenizer) -> list[Example]:
@@ -198,53 +194,6 @@ def segment_pairs(path: Path, tokenizer: Tokenizer) -> list[Example]:
         sequence = {"input_ids": ids, "token_type_ids": types}
         examples.append(Example([sequence], int(not pair.is_next)))
     return examples
-
-
-def pad(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    sequences = [sequence for example in batch for sequence in example.sequences]
-    return dict(tokenizer.pad(sequences, return_tensors="pt"))
-
-
-def with_spans(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    """A batch has all windows of its questions."""
-    spans = [example.label for example in batch]
-    starts, ends = torch.tensor([span for each in spans for span in each]).T
-    return {**pad(tokenizer, batch), "start_positions": starts, "end_positions": ends}
-
-
-def with_labels(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    labels = torch.tensor([example.label for example in batch])
-    return {**pad(tokenizer, batch), "labels": labels}
-
-
-def with_choices(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    tensors = with_labels(tokenizer, batch)
-    labels = tensors.pop("labels")
-    choices = {name: rows.view(len(batch), -1, rows.size(-1)) for name, rows in tensors.items()}
-    return {**choices, "labels": labels}
-
-
-def with_tags(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    rows = [torch.tensor(example.label) for example in batch]
-    labels = pad_sequence(rows, batch_first=True, padding_value=IGNORE_INDEX)
-    return {**pad(tokenizer, batch), "labels": labels}
-
-
-def with_masks(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    return DataCollatorForLanguageModeling(tokenizer)(
-        [sequence for example in batch for sequence in example.sequences]
-    )
-
-
-def with_masks_and_labels(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    label = torch.tensor([example.label for example in batch])
-    return {**with_masks(tokenizer, batch), "next_sentence_label": label}
-
-
-def with_next_pieces(tokenizer: Tokenizer, batch: Sequence[Example]) -> dict[str, Tensor]:
-    tensors = pad(tokenizer, batch)
-    labels = tensors["input_ids"].masked_fill(tensors["attention_mask"] == 0, IGNORE_INDEX)
-    return {**tensors, "labels": labels}
 
 
 def _rows(path: Path, names: Sequence[str] = ()) -> list[dict[str, str]]:

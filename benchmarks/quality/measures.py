@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import BertPreTrainedModel
 
-from benchmarks.quality.features import IGNORE_INDEX, Collate, Example, Tokenizer
+from benchmarks.quality.batches import Collate
+from benchmarks.quality.features import IGNORE_INDEX, Example, Tokenizer
 from benchmarks.quality.scores import Score, Scores, answers
 from benchmarks.question_answering import Loop
 from benchmarks.texts import Question

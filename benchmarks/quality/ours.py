@@ -1,5 +1,6 @@
 """Our side: the `allennlp` commands on a shipped config."""
 
+import copy
 import io
 import json
 import logging
@@ -44,7 +45,7 @@ def make_config(task: Task, bert: str, files: Files, seed: int) -> dict[str, Any
 
 def read(settings: dict[str, Any], path: Path) -> list[list[list[int]]]:
     """Reads the ids of each example's sequences, as our training does."""
-    reader = DatasetReader.from_params(Params(json.loads(json.dumps(settings["dataset_reader"]))))
+    reader = DatasetReader.from_params(Params(copy.deepcopy(settings["dataset_reader"])))
     return [sequences(instance) for instance in reader.read(str(path))]
 
 
@@ -66,9 +67,10 @@ def train(settings: dict[str, Any], directory: Path) -> tuple[Path, int]:
 
 
 def metrics(archive: Path) -> dict[str, float]:
-    """Reads what our training has measured at its end."""
+    """Reads what our training has measured at its end, over all labels."""
     found = json.loads(archive.with_name("metrics.json").read_text())
-    return {key.removeprefix("test_"): found[key] for key in found if key.startswith("test_")}
+    names = [key for key in found if key.startswith("test_") and "/" not in key]
+    return {name.removeprefix("test_"): found[name] for name in names}
 
 
 def predict(archive: Path, path: Path) -> list[dict[str, Any]]:

@@ -60,11 +60,10 @@ def train(
 
 def parameter_groups(model: BertPreTrainedModel) -> list[dict[str, Any]]:
     """Biases and layer norms do not decay."""
-    named = list(model.named_parameters())
-    plain = [name.endswith("bias") or "LayerNorm" in name for name, _ in named]
-    return [
-        {"params": [p for (_, p), is_plain in zip(named, plain) if not is_plain]}
-        | {"weight_decay": WEIGHT_DECAY},
-        {"params": [p for (_, p), is_plain in zip(named, plain) if is_plain]}
-        | {"weight_decay": 0.0},
+    groups: list[dict[str, Any]] = [
+        {"params": [], "weight_decay": WEIGHT_DECAY},
+        {"params": [], "weight_decay": 0.0},
     ]
+    for name, weight in model.named_parameters():
+        groups[name.endswith("bias") or "LayerNorm" in name]["params"].append(weight)
+    return groups

@@ -41,7 +41,9 @@ def figure(value: float) -> str:
 
 
 def verdict(ours: Sequence[float], plain: Sequence[float], lower_is_better: bool) -> str:
-    """Tells whether the ranges of the sides overlap, and if not, which one is better."""
+    """Tells whether the ranges of the sides meet, and if not, which one is better."""
+    if len(ours) == 1:
+        return "one seed, no spread"
     if min(ours) <= max(plain) and min(plain) <= max(ours):
         return "equal within the spread"
     above = min(ours) > max(plain)

@@ -1,6 +1,6 @@
 """
 The tasks, each on a public data set: how much of it, what is set for both sides, and what is
-measured. The sizes are small on purpose: ten tasks, two sides and three seeds in an hour or two.
+measured. The sizes are small on purpose: three seeds of all take half an hour on two quiet cores.
 """
 
 from pathlib import Path
@@ -18,7 +18,8 @@ from transformers import (
     BertPreTrainedModel,
 )
 
-from benchmarks.quality import features, files, measures, scores
+from benchmarks.quality import batches, features, files, measures, scores
+from benchmarks.quality.batches import Collate
 from benchmarks.quality.features import BLOCK_SIZE, DOC_STRIDE, MAX_PIECES, PAIRS_SEED
 from benchmarks.quality.files import Amounts, Files
 from benchmarks.quality.measures import Measure, decoded
@@ -30,42 +31,48 @@ Settings = Callable[[Path], dict[str, Any]]
 
 class Task(NamedTuple):
     """
-    config : `str`, the one of `training_config`.
-    data : `str`, the data set's name.
-    unit : `str`, what `amounts` counts.
-    amounts : `Amounts`, what is taken of the data.
-    epochs, batch_size, learning_rate : of both sides.
-    metric : `str`, the figure of the table, by its name in the scores.
-    write : makes the files that both sides read.
-    head : `type`, the class of transformers.
-    read, collate, measure : the plain side's way from a file to tensors, and to scores.
-    overrides : `dict`, of our config, with `__` for the dots.
-    answer : what is scored of an output of `allennlp predict`; a language model has none, and is
-        measured as the plain side's is, after `allennlp export-hf`.
-    score : the score of these answers.
-    settings : of `head`.
-    own : `str`, the metric's name in our `metrics.json`, where it is another.
-    lower_is_better : `bool`.
+    # Parameters
+
+    config : `str`
+        The one of `training_config`.
+    data : `str`
+        The name of the data set.
+    write : `Callable`
+        Makes the files that both sides read.
+    amounts : `Amounts`
+        What `write` takes of the data: examples; sentences of documents; or words.
+    epochs, batch_size, learning_rate :
+        Of both sides.
+    metric : `str`
+        The figure of the table, by its name in the scores.
+    head : `type`
+        The class of transformers, and its `settings`, of the training file.
+    read, collate, measure : `Callable`
+        The plain side's way from a file to tensors, and to scores.
+    answer, score : `Callable`, optional
+        What of an output of `allennlp predict` is scored, and how. A language model answers
+        nothing; after `allennlp export-hf` it is measured as the plain side's.
+    overrides : `dict`
+        Of our config, with `__` for the dots of their paths.
+    lower_is_better : `bool`
     """
 
     config: str
     data: str
-    unit: str
+    write: Callable[[Path, Path, Amounts], Files]
     amounts: Amounts
-    epochs: int
     batch_size: int
     learning_rate: float
     metric: str
-    write: Callable[[Path, Path, Amounts], Files]
     head: type[BertPreTrainedModel]
     read: features.Read
-    collate: features.Collate
+    collate: Collate
     measure: Measure
-    overrides: dict[str, Any] = {}
     answer: Optional[Callable[[dict[str, Any]], Any]] = None
     score: Optional[Score] = None
     settings: Settings = lambda train: {}
-    own: Optional[str] = None
+    overrides: dict[str, Any] = {}
+    epochs: int = 1
     lower_is_better: bool = False
 
 
@@ -75,193 +82,199 @@ def labels(names: list[str], **more: Any) -> dict[str, Any]:
 
 
 def emotions(train: Path) -> dict[str, Any]:
-    names = features.emotions_of(train)
-    return labels(names, problem_type="multi_label_classification")
+    return labels(features.emotions_of(train), problem_type="multi_label_classification")
+
+
+def problem_type(name: str) -> dict[str, Any]:
+    # The dropout of transformers' head; ours has none by default.
+    return {
+        "dataset_reader__problem_type": name,
+        "model__problem_type": name,
+        "model__dropout": 0.1,
+    }
 
 
 TASKS = {
     "classification": Task(
-        "classification",
-        "SST-2",
-        "sentences",
-        Amounts(2000, 600),
-        *(1, 32, 2e-4),
-        "accuracy",
-        files.sst2,
-        BertForSequenceClassification,
-        features.sst2,
-        features.with_labels,
-        decoded(measures.best_label, scores.accuracy),
-        {"dataset_reader__columns": {"text": "sentence"}, "model__dropout": 0.1},
-        lambda output: output["label"],
-        scores.accuracy,
-        lambda train: labels(["0", "1"]),
+        config="classification",
+        data="SST-2",
+        write=files.sst2,
+        amounts=Amounts(2000, 600),
+        batch_size=32,
+        learning_rate=2e-4,
+        metric="accuracy",
+        head=BertForSequenceClassification,
+        read=features.sst2,
+        collate=batches.with_labels,
+        measure=decoded(measures.best_label, scores.accuracy),
+        answer=lambda output: output["label"],
+        score=scores.accuracy,
+        settings=lambda train: labels(["0", "1"]),
+        overrides={
+            **problem_type("single_label_classification"),
+            "dataset_reader__columns": {"text": "sentence"},
+        },
     ),
     "regression": Task(
-        "classification",
-        "STS-B",
-        "pairs",
-        Amounts(1000, 500),
-        *(1, 16, 2e-4),
-        "pearson",
-        files.stsb,
-        BertForSequenceClassification,
-        features.stsb,
-        features.with_labels,
-        decoded(measures.number, scores.correlation),
-        {
-            "dataset_reader__problem_type": "regression",
+        config="classification",
+        data="STS-B",
+        write=files.stsb,
+        amounts=Amounts(1000, 500),
+        batch_size=16,
+        learning_rate=2e-4,
+        metric="pearson",
+        head=BertForSequenceClassification,
+        read=features.stsb,
+        collate=batches.with_labels,
+        measure=decoded(measures.number, scores.correlation),
+        answer=lambda output: output["score"],
+        score=scores.correlation,
+        settings=lambda train: {"num_labels": 1, "problem_type": "regression"},
+        overrides={
+            **problem_type("regression"),
             "dataset_reader__columns": {
                 "text": "sentence1",
                 "text_pair": "sentence2",
                 "label": "score",
             },
-            "model__problem_type": "regression",
-            "model__dropout": 0.1,
         },
-        lambda output: output["score"],
-        scores.correlation,
-        lambda train: {"num_labels": 1, "problem_type": "regression"},
     ),
     "multi_label": Task(
-        "classification",
-        "GoEmotions",
-        "comments",
-        Amounts(1500, 600),
-        *(1, 16, 5e-4),
-        "micro_f1",
-        files.goemotions,
-        BertForSequenceClassification,
-        features.goemotions,
-        features.with_labels,
-        decoded(measures.likely_labels, scores.label_f1),
-        {
-            "dataset_reader__problem_type": "multi_label_classification",
+        config="classification",
+        data="GoEmotions",
+        write=files.goemotions,
+        amounts=Amounts(1500, 600),
+        batch_size=16,
+        learning_rate=5e-4,
+        metric="micro_f1",
+        head=BertForSequenceClassification,
+        read=features.goemotions,
+        collate=batches.with_labels,
+        measure=decoded(measures.likely_labels, scores.label_f1),
+        answer=lambda output: set(output["labels"]),
+        score=scores.label_f1,
+        settings=emotions,
+        overrides={
+            **problem_type("multi_label_classification"),
             "dataset_reader__columns": {"text": 0, "label": 1},
             "dataset_reader__label_delimiter": ",",
             "dataset_reader__label_names": "labels.txt",
-            "model__problem_type": "multi_label_classification",
-            "model__dropout": 0.1,
         },
-        lambda output: set(output["labels"]),
-        scores.label_f1,
-        emotions,
     ),
     "next_sentence_prediction": Task(
-        "next_sentence_prediction",
-        "WikiText-2",
-        "sentences",
-        Amounts(500, 200),
-        *(1, 8, 2e-4),
-        "accuracy",
-        files.documents,
-        BertForNextSentencePrediction,
-        features.sentence_pairs,
-        features.with_labels,
-        decoded(measures.next_sentence, scores.accuracy),
-        {"dataset_reader__seed": PAIRS_SEED},
-        lambda output: output["label"],
-        scores.accuracy,
+        config="next_sentence_prediction",
+        data="WikiText-2",
+        write=files.documents,
+        amounts=Amounts(500, 200),
+        batch_size=8,
+        learning_rate=2e-4,
+        metric="accuracy",
+        head=BertForNextSentencePrediction,
+        read=features.sentence_pairs,
+        collate=batches.with_labels,
+        measure=decoded(measures.next_sentence, scores.accuracy),
+        answer=lambda output: output["label"],
+        score=scores.accuracy,
+        overrides={"dataset_reader__seed": PAIRS_SEED},
     ),
     "masked_lm": Task(
-        "masked_lm",
-        "WikiText-2",
-        "words",
-        Amounts(22_000, 3_000),
-        *(1, 8, 5e-4),
-        "perplexity",
-        files.running_text,
-        BertForMaskedLM,
-        features.masked_blocks,
-        features.with_masks,
-        measures.masked_pieces,
-        {"dataset_reader__block_size": BLOCK_SIZE},
+        config="masked_lm",
+        data="WikiText-2",
+        write=files.running_text,
+        amounts=Amounts(22_000, 3_000),
+        batch_size=8,
+        learning_rate=5e-4,
+        metric="perplexity",
+        head=BertForMaskedLM,
+        read=features.masked_blocks,
+        collate=batches.with_masks,
+        measure=measures.masked_pieces,
+        overrides={"dataset_reader__block_size": BLOCK_SIZE},
         lower_is_better=True,
     ),
     "causal_lm": Task(
-        "causal_lm",
-        "WikiText-2",
-        "words",
-        Amounts(12_000, 3_000),
-        *(1, 8, 5e-4),
-        "perplexity",
-        files.running_text,
-        BertLMHeadModel,
-        features.causal_blocks,
-        features.with_next_pieces,
-        measures.next_pieces,
-        {"dataset_reader__block_size": BLOCK_SIZE},
+        config="causal_lm",
+        data="WikiText-2",
+        write=files.running_text,
+        amounts=Amounts(12_000, 3_000),
+        batch_size=8,
+        learning_rate=5e-4,
+        metric="perplexity",
+        head=BertLMHeadModel,
+        read=features.causal_blocks,
+        collate=batches.with_next_pieces,
+        measure=measures.next_pieces,
         settings=lambda train: {"is_decoder": True},
+        overrides={"dataset_reader__block_size": BLOCK_SIZE},
         lower_is_better=True,
     ),
     "pretraining": Task(
-        "pretraining",
-        "WikiText-2",
-        "sentences",
-        Amounts(600, 100),
-        *(1, 8, 5e-4),
-        "perplexity",
-        files.documents,
-        BertForPreTraining,
-        features.segment_pairs,
-        features.with_masks_and_labels,
-        measures.both_objectives,
-        {
+        config="pretraining",
+        data="WikiText-2",
+        write=files.documents,
+        amounts=Amounts(600, 100),
+        batch_size=8,
+        learning_rate=5e-4,
+        metric="perplexity",
+        head=BertForPreTraining,
+        read=features.segment_pairs,
+        collate=batches.with_masks_and_labels,
+        measure=measures.both_objectives,
+        overrides={
             "dataset_reader__seed": PAIRS_SEED,
             "dataset_reader__token_indexers__bert__max_pieces": BLOCK_SIZE,
         },
         lower_is_better=True,
     ),
     "multiple_choice": Task(
-        "multiple_choice",
-        "CommonsenseQA",
-        "questions",
-        Amounts(600, 200),
-        *(1, 8, 2e-4),
-        "accuracy",
-        files.commonsense,
-        BertForMultipleChoice,
-        features.commonsense,
-        features.with_choices,
-        decoded(measures.choice, scores.accuracy),
-        {"model__dropout": 0.1},
-        lambda output: output["label"],
-        scores.accuracy,
+        config="multiple_choice",
+        data="CommonsenseQA",
+        write=files.commonsense,
+        amounts=Amounts(600, 200),
+        batch_size=8,
+        learning_rate=2e-4,
+        metric="accuracy",
+        head=BertForMultipleChoice,
+        read=features.commonsense,
+        collate=batches.with_choices,
+        measure=decoded(measures.choice, scores.accuracy),
+        answer=lambda output: output["label"],
+        score=scores.accuracy,
+        overrides={"model__dropout": 0.1},
     ),
     "token_classification": Task(
-        "token_classification",
-        "WNUT17",
-        "sentences",
-        Amounts(1000, 400),
-        *(1, 8, 5e-4),
-        "f1",
-        files.wnut17,
-        BertForTokenClassification,
-        features.wnut17,
-        features.with_tags,
-        decoded(measures.tags, scores.span_f1),
-        {},
-        lambda output: output["tags"],
-        scores.span_f1,
-        lambda train: labels(features.tags_of(train)),
+        config="token_classification",
+        data="WNUT17",
+        write=files.wnut17,
+        amounts=Amounts(1000, 400),
+        batch_size=8,
+        learning_rate=5e-4,
+        metric="f1",
+        head=BertForTokenClassification,
+        read=features.wnut17,
+        collate=batches.with_tags,
+        measure=decoded(measures.tags, scores.span_f1),
+        answer=lambda output: output["tags"],
+        score=scores.span_f1,
+        settings=lambda train: labels(features.tags_of(train)),
     ),
     "question_answering": Task(
-        "question_answering",
-        "SQuAD 1.1",
-        "questions",
-        Amounts(400, 100),
-        *(1, 8, 3e-4),
-        "f1",
-        files.squad,
-        BertForQuestionAnswering,
-        features.squad,
-        features.with_spans,
-        measures.questions,
-        {
+        config="question_answering",
+        data="SQuAD 1.1",
+        write=files.squad,
+        amounts=Amounts(400, 100),
+        batch_size=8,
+        learning_rate=3e-4,
+        metric="f1",
+        head=BertForQuestionAnswering,
+        read=features.squad,
+        collate=batches.with_spans,
+        measure=measures.questions,
+        answer=lambda output: output["answer"],
+        score=scores.answers,
+        overrides={
             "dataset_reader__token_indexers__bert__max_pieces": MAX_PIECES,
             "dataset_reader__doc_stride": DOC_STRIDE,
         },
-        lambda output: output["answer"],
-        scores.answers,
     ),
 }
