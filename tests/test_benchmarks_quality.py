@@ -6,9 +6,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+from transformers import BertPreTrainedModel
 
 from benchmarks import question_answering
-from benchmarks.quality import features, ours
+from benchmarks.quality import features, ours, plain
 from benchmarks.quality.files import Amounts, spread
 from benchmarks.quality.runs import OURS, PLAIN, SIDES, Results, check, prepare
 from benchmarks.quality.table import row, verdict
@@ -45,7 +47,9 @@ def data(tmp_path: Path) -> Path:
     for name in ("train_rand_split.head6000.jsonl", "dev_rand_split.jsonl"):
         write_lines(made(root / "multiple_choice/CommonsenseQA" / name), questions)
     # The variation selector alone has no piece.
-    sentence = "Ruth\tB-person\nsells\tO\n\ufe0f\tO\napples\tB-product"
+    sentence = (
+        "Ruth\tB-person\nRuth\tI-person\nsells\tO\n\ufe0f\tO\napples\tB-product\npears\tI-product"
+    )
     for name in ("wnut17train.conll", "emerging.dev.conll"):
         path = made(root / "token_classification/WNUT17" / name)
         path.write_text(f"{sentence}\n\t\n" * 24 + f"{sentence}\n", encoding="utf-8")
@@ -102,6 +106,42 @@ def test_both_sides_read_the_same_pieces_and_take_the_same_steps(
     )
     assert task.metric in runs[OURS]["scores"]
     assert runs[OURS]["scores"].keys() == runs[PLAIN]["scores"].keys()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in TASKS if name not in ("masked_lm", "pretraining")]
+)
+def test_without_chance_both_sides_train_alike(
+    name: str, tasks: dict[str, Task], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same head, no dropout, one batch again and again; only masks are left to chance."""
+    monkeypatch.chdir(ROOT)
+    overrides = {**tasks[name].overrides, "model__dropout": 0.0}
+    if name in ("next_sentence_prediction", "causal_lm"):
+        del overrides["model__dropout"]
+    steps = {"epochs": 10, "batch_size": 100, "learning_rate": 1e-4}
+    task = tasks[name]._replace(**steps, overrides=overrides)
+    amounts = Amounts(20, 20) if task.score else Amounts(600, 200)
+    prepared = prepare(task, data, BERT, tmp_path, amounts)
+    labels = task.settings(prepared.files.train)
+    no_dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    start = task.head.from_pretrained(BERT, **labels, **no_dropout)
+    bert = str(tmp_path / "bert")
+    start.save_pretrained(bert)
+    prepared.tokenizer.save_pretrained(bert)
+    archive, _ = ours.train(ours.make_config(task, bert, prepared.files, seed=1), tmp_path)
+    by_us = task.head.from_pretrained(ours.export(archive))
+    by_them, _ = plain.train(task, bert, prepared.tokenizer, prepared.train, 1, labels)
+    changes = [
+        torch.cat([(end - begin).flatten() for begin, end in zip(weights(start), weights(model))])
+        for model in (by_us, by_them)
+    ]
+    assert torch.cosine_similarity(*changes, dim=0).item() > 0.99
+    assert (changes[0].norm() / changes[1].norm()).item() == pytest.approx(1, abs=0.03)
+
+
+def weights(model: BertPreTrainedModel) -> list[torch.Tensor]:
+    return [weight.detach() for weight in model.base_model.parameters()]
 
 
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.score is not None])
