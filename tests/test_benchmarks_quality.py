@@ -183,7 +183,7 @@ def test_a_row_is_of_the_seeds_that_both_sides_have_run(tmp_path: Path) -> None:
     settings = {"examples": [1000, 400]}
     for side in values:
         for seed, value in enumerate(values[side], 1):
-            run = {"scores": {"accuracy": value}, "settings": settings}
+            run = {"scores": {"accuracy": value}, "settings": settings, "steps": 63}
             results.add("classification", side, seed, run)
     line = row("classification", TASKS["classification"], results, [1, 2, 3])
     cells = [cell.strip() for cell in line.split("|")[1:-1]]
@@ -194,6 +194,14 @@ def test_a_row_is_of_the_seeds_that_both_sides_have_run(tmp_path: Path) -> None:
         "2",
         "equal within the spread",
     ]
+
+
+def test_other_steps_are_refused(tmp_path: Path) -> None:
+    results = Results(tmp_path / "runs.json")
+    for side, steps in ((OURS, 63), (PLAIN, 62)):
+        results.add("classification", side, 1, {"steps": steps})
+    with pytest.raises(ValueError, match="classification, seed 1: 63 and 62 steps"):
+        row("classification", TASKS["classification"], results, [1])
 
 
 def test_ranges_that_do_not_meet_are_told() -> None:

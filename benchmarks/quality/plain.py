@@ -44,7 +44,7 @@ def train(
     )
     steps = task.epochs * len(batches)
     optimizer = torch.optim.AdamW(parameter_groups(model), lr=task.learning_rate, fused=True)
-    schedule = get_linear_schedule_with_warmup(optimizer, round(WARM_UP * steps), steps)
+    schedule = get_linear_schedule_with_warmup(optimizer, int(WARM_UP * steps), steps)
     model.train()
     taken = 0
     for _ in range(task.epochs):

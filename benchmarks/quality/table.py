@@ -12,11 +12,21 @@ HEADER = """\
 
 
 def row(name: str, task: Task, results: Results, seeds: Sequence[int]) -> str:
-    """Writes the line of a task, of the seeds that both sides have run."""
+    """
+    Writes the line of a task, of the seeds that both sides have run.
+
+    # Raises
+
+    `ValueError` where one side took more steps than the other.
+    """
     sides = [results.of(name, side, seeds) for side in (OURS, PLAIN)]
     both = [seed for seed in seeds if all(seed in side for side in sides)]
     if not both:
         return f"| {name}, {task.data} | | | {task.metric} | | | 0 | |"
+    for seed in both:
+        steps = [side[seed]["steps"] for side in sides]
+        if len(set(steps)) > 1:
+            raise ValueError(f"{name}, seed {seed}: {' and '.join(map(str, steps))} steps.")
     values = [[side[seed]["scores"][task.metric] for seed in both] for side in sides]
     settings = sides[0][both[0]]["settings"]
     trained, measured = settings["examples"]
