@@ -1,6 +1,6 @@
 """
 The tasks, each on a public data set: how much of it, what is set for both sides, and what is
-measured. The sizes are small on purpose: three seeds of all take half an hour on two quiet cores.
+measured. The sizes are small on purpose, so that anybody can repeat all of it.
 """
 
 from pathlib import Path
