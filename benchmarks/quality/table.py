@@ -43,6 +43,8 @@ def row(name: str, task: Task, results: Results, seeds: Sequence[int]) -> str:
 
 
 def figures(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return figure(values[0])
     return f"{figure(statistics.mean(values))} ({figure(min(values))} to {figure(max(values))})"
 
 
