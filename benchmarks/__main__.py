@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Sequence
 
 PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "onnxruntime", "allennlp")
 
@@ -73,8 +74,8 @@ def run(options: argparse.Namespace) -> None:
     print("", machine(options.threads), "", HEADER, *rows, sep="\n")
 
 
-def machine(threads: int) -> str:
-    versions = ", ".join(f"{package} {version(package)}" for package in PACKAGES)
+def machine(threads: int, packages: Sequence[str] = PACKAGES) -> str:
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
     return (
         f"{processor()}, {os.cpu_count()} cores, {threads} threads, load {os.getloadavg()[2]:.1f}; "
         f"Python {platform.python_version()}, {versions}"
