@@ -23,6 +23,7 @@ from bert_classification.commands import (
     convert,
     explain,
     export_hf,
+    from_hf,
     influence,
     probe,
     to_safetensors,

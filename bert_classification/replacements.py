@@ -24,6 +24,7 @@ from allennlp.training.moving_average import MovingAverage
 from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import write_whole
+from bert_classification.bert.converted import load_archive
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.config_files import (
     with_checks_of_file,
@@ -75,8 +76,9 @@ REPLACEMENTS = (
     Replacement(
         archival,
         "load_archive",
-        opening.load_archive,
-        "Archives are data: AllenNLP runs the Jsonnet in them and calls what they name.",
+        load_archive,
+        "Archives are data: AllenNLP runs the Jsonnet in them and calls what they name. A "
+        "checkpoint may stand in their place.",
     ),
     Replacement(
         archival,
