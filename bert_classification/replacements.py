@@ -30,7 +30,7 @@ from bert_classification.commands.config_files import (
     with_checks_of_file,
     with_checks_of_overrides,
 )
-from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.predict import Predict, PredictManager
 from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
@@ -127,6 +127,12 @@ REPLACEMENTS = (
         "_PredictManager",
         PredictManager,
         "AllenNLP's `predict` ends at the first bad line and writes in the locale's encoding.",
+    ),
+    Replacement(
+        Subcommand,
+        "predict",
+        Predict,
+        "AllenNLP's reads no plain text.",
     ),
     Replacement(
         train,

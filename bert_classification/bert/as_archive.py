@@ -3,6 +3,7 @@
 import copy
 import json
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
 
@@ -15,16 +16,20 @@ from allennlp.models import Model
 from allennlp.models.archival import CONFIG_NAME
 from transformers import BertConfig
 
-from bert_classification.archives.extraction import explain_failure, naming, prefix_errors
+from bert_classification.archives.extraction import naming, prefix_errors
 from bert_classification.archives.named_checkpoint import parse
 from bert_classification.archives.names import objects
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.serialization import TOKENIZER, saved_directory
 from bert_classification.archives.weights import ARCHIVED_NAMES, write_safetensors
 from bert_classification.bert.checkpoint import load_tokenizer
-from bert_classification.bert.config import read_config
+from bert_classification.bert.config import explain_errors, read_config
 from bert_classification.bert.heads import HeadSettings, find_task, tasks
-from bert_classification.bert.labels import check_label_names, label_settings
+from bert_classification.bert.labels import (
+    check_label_names,
+    check_number_of_labels,
+    label_settings,
+)
 from bert_classification.bert.pretrained import whole_checkpoints
 from bert_classification.bert.staged import CONFIG, WEIGHTS, read_object, stage
 
@@ -49,21 +54,9 @@ class Wishes(NamedTuple):
     overrides: Union[str, dict[str, Any]] = ""
 
 
-class Taken(NamedTuple):
-    """What a checkpoint was taken for."""
-
-    head: str
-    task: str
-    labels: Sequence[str]
-
-    def __str__(self) -> str:
-        labels = ", ".join(self.labels[:5]) + (", ..." if len(self.labels) > 5 else "")
-        return f"a {self.head}, taken for {self.task}{labels and f' with the labels {labels}'}"
-
-
 def write_contents(
     directory: Path, name: str, output: Path, wishes: Wishes = Wishes(), source: str = ""
-) -> Taken:
+) -> str:
     """
     Writes into an empty directory what training would have left there: config, vocabulary,
     tokenizer and weights in float32.
@@ -77,15 +70,20 @@ def write_contents(
     source : `str`, optional
         What the config calls it, for a training that begins with it.
 
+    # Returns
+
+    The registered name of the task that it was taken for.
+
     # Raises
 
     `ConfigurationError`, in one sentence, for what is no whole checkpoint of a task.
     """
-    ours = {ours: theirs for theirs, ours in WEIGHTS.items()}
+    # As part of a message it is to be found again.
+    directory = directory.absolute()
     with (
         tempfile.TemporaryDirectory() as staged,
         prefix_errors(name, "converted"),
-        naming({staged: name, str(directory): name, **ours}),
+        _naming(name, str(directory), staged),
         sealed(),
     ):
         config = read_config(str(directory))
@@ -96,7 +94,14 @@ def write_contents(
         stage(directory, Path(staged), config)
         written = _config(task, source or name, head, _indexer(staged, config), wishes)
         _write(Path(staged), output, written, head.labels)
-    return Taken((config.architectures or ["BERT"])[0], task, head.labels)
+    return task
+
+
+def _naming(name: str, directory: str, staged: str) -> AbstractContextManager[None]:
+    """Lets an error name the checkpoint and its files, wherever they are laid out."""
+    tokenizer = str(Path(staged, "vocabulary", ".bert", TOKENIZER))
+    weights = {ours: theirs for theirs, ours in WEIGHTS.items()}
+    return naming({tokenizer: name, staged: name, directory: name, **weights})
 
 
 def _head_settings(
@@ -107,13 +112,11 @@ def _head_settings(
         if labels is not None:
             raise ConfigurationError(f"`--labels` has no meaning for {task}, which has no labels.")
         return HeadSettings()
+    settings = read_object(directory / CONFIG)
     if labels is None:
-        check_label_names(name, read_object(directory / CONFIG))
-    elif len(labels) != config.num_labels:
-        raise ConfigurationError(
-            f"`--labels` names {len(labels)} labels, and {name} has {config.num_labels} outputs."
-        )
+        check_label_names(name, settings)
     else:
+        check_number_of_labels(name, settings, labels)
         for key, value in label_settings(labels).items():
             setattr(config, key, value)
     return model.head_settings(name, config)
@@ -152,7 +155,7 @@ def _write(staged: Path, output: Path, config: dict[str, Any], labels: Sequence[
         vocab.add_token_to_namespace(label, "labels")
     (output / CONFIG_NAME).write_text(json.dumps(config, indent=2), encoding="utf-8")
     built = Params(_with_checkpoint(config, str(staged)))
-    with whole_checkpoints(), explain_failure("its config"):
+    with whole_checkpoints(), explain_errors("What the config says cannot be built"):
         # Both leave there what an archive carries of BERT.
         DatasetReader.from_params(built.pop("dataset_reader"), serialization_dir=directory)
         model = Model.from_params(built.pop("model"), vocab=vocab, serialization_dir=directory)

@@ -18,7 +18,7 @@ from allennlp.models.archival import CONFIG_NAME, Archive
 from bert_classification.archives import hub, opening
 from bert_classification.archives.extraction import naming
 from bert_classification.archives.serialization import write_directory
-from bert_classification.bert.as_archive import Taken, write_contents
+from bert_classification.bert.as_archive import write_contents
 from bert_classification.bert.staged import read_object
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def load_archive(
     """Opens an archive, a directory of training or a checkpoint; see `opening.load_archive`."""
     check_for_gpu(cuda_device)
     found = find_archive(archive_file)
-    with naming({} if found == archive_file else {str(found): archive_file}):
+    with naming({} if found == archive_file else {str(found): f"{archive_file} ({found})"}):
         return opening.load_archive(found, cuda_device, overrides, weights_file)
 
 
@@ -107,19 +107,17 @@ def _convert_once(directory: Path, name: str) -> Path:
     """Finds the conversion of a checkpoint, or makes it."""
     place = Path(file_utils.CACHE_ROOT, "checkpoints", _digest(os.path.realpath(directory)))
     converted = place / _digest(_identity(directory))
-    taken: list[Taken] = []
     if not converted.is_dir():
         try:
-            write_directory(
-                converted, lambda into: taken.append(write_contents(directory, name, Path(into)))
-            )
+            write_directory(converted, lambda into: write_contents(directory, name, Path(into)))
         except OSError as error:
             raise ConfigurationError(
                 f"{name} cannot be converted: {place} cannot be written "
                 f"({error.strerror or error}); ALLENNLP_CACHE_ROOT names another place."
             ) from error
         _remove_others(place, converted.name)
-    logger.info("%s: %s", name, taken[0] if taken else f"taken as it was converted, {converted}")
+    task = read_object(converted / CONFIG_NAME)["model"]["type"]
+    logger.info("%s is taken for %s; its conversion is in %s", name, task, converted)
     return converted
 
 

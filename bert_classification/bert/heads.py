@@ -63,7 +63,7 @@ def find_task(name: str, architectures: Optional[Sequence[str]], task: Optional[
             f"{name}: `architectures` in its config.json is empty, so nothing says what head it "
             "has; name the task that it is for with `--task` of `allennlp from-hf`."
         )
-    architecture = architectures[0]
+    architecture = architectures if isinstance(architectures, str) else architectures[0]
     found = next((each for each, model in known.items() if architecture in model.starts_from), None)
     if found is not None:
         return found

@@ -53,6 +53,19 @@ def check_label_names(name: str, settings: Mapping[str, Any]) -> None:
             )
 
 
+def check_number_of_labels(name: str, settings: Mapping[str, Any], labels: Sequence[str]) -> None:
+    """
+    Raises `ConfigurationError` when a user names more or fewer labels than the config.json of a
+    checkpoint says that there are, where it does.
+    """
+    said = {settings.get("num_labels"), len(settings.get("id2label") or ())} - {None, 0}
+    if said and len(labels) not in said:
+        raise ConfigurationError(
+            f"`--labels` names {len(labels)} labels; {name} has {' or '.join(map(str, said))} "
+            "outputs, by its config.json."
+        )
+
+
 def _shorten(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 100 else f"{text[:100]}..."

@@ -78,7 +78,7 @@ def _lay_out_weights(directory: Path, staged: Path) -> None:
 
 def _read_shards(index: Path) -> weights.State:
     shards = read_object(index).get("weight_map")
-    names = set(shards.values()) if isinstance(shards, dict) else set()
+    names: list[Any] = list(shards.values()) if isinstance(shards, dict) else [shards]
     for name in names:
         if not isinstance(name, str) or Path(name).name != name:
             raise InvalidArchiveError(
@@ -86,7 +86,7 @@ def _read_shards(index: Path) -> weights.State:
                 "beside it."
             )
     state: weights.State = {}
-    for name in sorted(names):
+    for name in sorted(set(names)):
         state |= weights.read_weights(index.parent / name)
     return state
 

@@ -47,7 +47,9 @@ class FromHf(Subcommand):
 
 def _from_hf(args: argparse.Namespace) -> None:
     labels = None if args.labels is None else read_labels(args.labels)
-    wishes = Wishes(args.task, labels, parse(args.reader), args.overrides)
+    with naming({"`--overrides`": "`--reader`"}):
+        reader = parse(args.reader)
+    wishes = Wishes(args.task, labels, reader, args.overrides)
     from_hf(args.checkpoint, args.output_file, args.revision, wishes)
 
 
@@ -75,13 +77,13 @@ def from_hf(
     directory = find_checkpoint(checkpoint, revision)
     source = checkpoint if Path(checkpoint).exists() else checkpoint.removeprefix(PREFIX)
     with tempfile.TemporaryDirectory() as temporary, naming({temporary: "the archive"}):
-        taken = write_contents(
+        task = write_contents(
             directory, checkpoint, Path(temporary), wishes, source.partition("@")[0]
         )
         # What does not open is not handed out.
         opening.load_archive(temporary)
         write_tar(Path(temporary), Path(output_file))
-    logger.info("%s: %s; it is in %s", checkpoint, taken, output_file)
+    logger.info("%s is taken for %s; the archive is %s", checkpoint, task, output_file)
 
 
 def read_labels(path: str) -> list[str]:
