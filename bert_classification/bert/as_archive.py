@@ -159,9 +159,10 @@ def _write(staged: Path, output: Path, config: dict[str, Any], labels: Sequence[
         # Both leave there what an archive carries of BERT.
         DatasetReader.from_params(built.pop("dataset_reader"), serialization_dir=directory)
         model = Model.from_params(built.pop("model"), vocab=vocab, serialization_dir=directory)
-    write_safetensors(model.state_dict(), output / ARCHIVED_NAMES[0])
-    vocab.save_to_files(str(output / "vocabulary"))
-    Meta.new().to_file(output / META_NAME)
+    with explain_errors(f"{output} cannot be written"):
+        write_safetensors(model.state_dict(), output / ARCHIVED_NAMES[0])
+        vocab.save_to_files(str(output / "vocabulary"))
+        Meta.new().to_file(output / META_NAME)
 
 
 def _with_checkpoint(config: dict[str, Any], staged: str) -> dict[str, Any]:
