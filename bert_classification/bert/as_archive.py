@@ -13,7 +13,7 @@ from allennlp.common.meta import META_NAME, Meta
 from allennlp.common.params import with_overrides
 from allennlp.data import DatasetReader, Vocabulary
 from allennlp.models import Model
-from allennlp.models.archival import CONFIG_NAME
+from allennlp.models.archival import _WEIGHTS_NAME, CONFIG_NAME
 from transformers import BertConfig
 
 from bert_classification.archives.extraction import naming, prefix_errors
@@ -21,7 +21,7 @@ from bert_classification.archives.named_checkpoint import parse
 from bert_classification.archives.names import objects
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.serialization import TOKENIZER, saved_directory
-from bert_classification.archives.weights import ARCHIVED_NAMES, write_safetensors
+from bert_classification.archives.whole_files import save_whole
 from bert_classification.bert.checkpoint import load_tokenizer
 from bert_classification.bert.config import explain_errors, read_config
 from bert_classification.bert.heads import HeadSettings, find_task, tasks
@@ -160,7 +160,7 @@ def _write(staged: Path, output: Path, config: dict[str, Any], labels: Sequence[
         DatasetReader.from_params(built.pop("dataset_reader"), serialization_dir=directory)
         model = Model.from_params(built.pop("model"), vocab=vocab, serialization_dir=directory)
     with explain_errors(f"{output} cannot be written"):
-        write_safetensors(model.state_dict(), output / ARCHIVED_NAMES[0])
+        save_whole(model.state_dict(), output / _WEIGHTS_NAME)
         vocab.save_to_files(str(output / "vocabulary"))
         Meta.new().to_file(output / META_NAME)
 

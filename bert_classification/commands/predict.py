@@ -10,12 +10,11 @@ only; `Predict` that of its command, which has no `--input-format`.
 import argparse
 import json
 import logging
-import sys
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Callable, Iterator, Union
 
 from allennlp.commands import predict
-from allennlp.common import logging as common_logging
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
@@ -39,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 Parse = Callable[[Line], Union[dict[str, Any], RecordError]]
 
+_input_format = ContextVar("input_format", default="json")
+
 
 class Predict(predict.Predict):
     """`allennlp predict`: AllenNLP's, of lines of JSON or of text."""
@@ -61,22 +62,11 @@ def _predict(args: argparse.Namespace) -> None:
             "`--input-format text` has no meaning with `--use-dataset-reader`, which reads files "
             "in its own formats."
         )
-    common_logging.FILE_FRIENDLY_LOGGING = args.file_friendly_logging
-    predictor = predict._get_predictor(args)
-    if args.silent and not args.output_file:
-        print("--silent specified without --output-file.")
-        print("Exiting early because no output will be created.")
-        sys.exit(0)
-    PredictManager(
-        predictor,
-        args.input_file,
-        args.output_file,
-        args.batch_size,
-        not args.silent,
-        args.use_dataset_reader,
-        args.multitask_head,
-        parse=_text_parser(predictor) if args.input_format == "text" else parse_line,
-    ).run()
+    token = _input_format.set(args.input_format)
+    try:
+        predict._predict(args)
+    finally:
+        _input_format.reset(token)
 
 
 def _text_parser(predictor: Any) -> Parse:
@@ -107,11 +97,9 @@ class PredictManager(predict._PredictManager):
 
     _output_file: Any
 
-    def __init__(
-        self, predictor, input_file: str, output_file, *args, parse: Parse = parse_line, **kwargs
-    ) -> None:
+    def __init__(self, predictor, input_file: str, output_file, *args, **kwargs) -> None:
         super().__init__(predictor, input_file, None, *args, **kwargs)
-        self._parse = parse
+        self._parse = _text_parser(predictor) if _input_format.get() == "text" else parse_line
         self._output_path = output_file
         check_overwrites_nothing(input_file, output_file, "--output-file")
 
