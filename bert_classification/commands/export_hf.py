@@ -49,7 +49,8 @@ class ExportHf(Subcommand):
             help="Export a trained model to Hugging Face's layout.",
         )
         subparser.add_argument(
-            "archive", help="the archive, or the serialization directory, of a trained model"
+            "archive",
+            help="the archive of a trained model, the directory of its training, a checkpoint's, or hf:NAME",
         )
         subparser.add_argument("directory", help="where to write; new, or empty")
         subparser.add_argument(
