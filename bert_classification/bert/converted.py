@@ -16,7 +16,7 @@ from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.models.archival import CONFIG_NAME, Archive
 
 from bert_classification.archives import hub, opening
-from bert_classification.archives.extraction import naming
+from bert_classification.archives.extraction import naming, prefix_errors
 from bert_classification.archives.serialization import write_directory
 from bert_classification.bert.as_archive import write_contents
 from bert_classification.bert.staged import read_object
@@ -99,8 +99,8 @@ def _is_checkpoint(directory: Path) -> bool:
     """Tells the directory of a checkpoint from that of a training."""
     if not directory.is_dir() or (directory / "vocabulary").is_dir():
         return False
-    training = directory / CONFIG_NAME
-    return not training.is_file() or "model" not in read_object(training)
+    with prefix_errors(directory):
+        return "model" not in read_object(directory / CONFIG_NAME)
 
 
 def _convert_once(directory: Path, name: str) -> Path:

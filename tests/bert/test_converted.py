@@ -107,6 +107,11 @@ class TestWhatIsNone:
             load_archive(name)
         assert [path for path in conversions(cache) if path.is_dir()] == []
 
+    def test_a_damaged_config(self, cache, checkpoint) -> None:
+        (checkpoint / "config.json").write_text("{")
+        with pytest.raises(ConfigurationError, match="checkpoint is not opened: config.json is da"):
+            load_archive(checkpoint)
+
     def test_a_cache_that_cannot_be_written(self, tmp_path, checkpoint, monkeypatch) -> None:
         (tmp_path / "file").write_text("")
         monkeypatch.setattr(file_utils, "CACHE_ROOT", tmp_path / "file")
