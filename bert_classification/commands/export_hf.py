@@ -50,8 +50,8 @@ class ExportHf(Subcommand):
         )
         subparser.add_argument(
             "archive",
-            help="the archive, or the serialization directory, of a trained model; or a checkpoint, "
-            "its directory or hf:NAME",
+            help="the archive, or the serialization directory, of a trained model, or a "
+            "checkpoint: its directory, or hf:NAME",
         )
         subparser.add_argument("directory", help="where to write; new, or empty")
         subparser.add_argument(

@@ -259,6 +259,35 @@ def predictor_config(archive: Path) -> str:
         return members.extractfile("config.json").read().decode()  # type: ignore[union-attr]
 
 
+def test_names_and_settings_of_earlier_transformers(tmp_path) -> None:
+    """As `bert-base-uncased` has them: weights of two heads, LayerNorm's of 2018, buffers."""
+    checkpoint = tmp_path / "checkpoint"
+    head = publish(checkpoint, "BertForMaskedLM", "bin")
+    state = torch.load(checkpoint / "pytorch_model.bin")
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for name in list(state):
+        for today, before in old.items():
+            if name.endswith(today):
+                state[name.replace(today, before)] = state.pop(name)
+    state["bert.embeddings.position_ids"] = torch.arange(128)[None]
+    state["cls.seq_relationship.bias"] = torch.zeros(2)
+    torch.save(state, checkpoint / "pytorch_model.bin")
+    rewrite(checkpoint / "config.json", gradient_checkpointing=False, torch_dtype="float16")
+    rewrite(checkpoint / "config.json", dtype=..., use_cache=..., classifier_dropout=...)
+    rewrite(
+        checkpoint / "tokenizer_config.json",
+        model_max_length=10**30,
+        name_or_path="/home/somebody/bert",
+        special_tokens_map_file="/home/somebody/special_tokens_map.json",
+    )
+    inputs = encode("The [MASK].")
+    expected = head(**inputs).logits[inputs["input_ids"] == TOKENIZER.mask_token_id].softmax(-1)
+    predictor = predictor_of(checkpoint)
+    assert predictor._dataset_reader.tokenizer.max_pieces == 128
+    (fills,) = predictor.predict_json({"text": "The [MASK]."})["fills"]
+    assert fills[0]["prob"] == close(expected.max().item())
+
+
 class Planted:
     """Touches a file where somebody unpickles it."""
 
