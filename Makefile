@@ -9,10 +9,16 @@ CHROMIUM := /usr/bin/chromium /usr/bin/chromedriver
 BIOME := $(BIN)/biome format --indent-style=space --line-width=120
 SCRIPTS := $(wildcard bert_classification/*/page.js bert_classification/serving/static/*.js bert_classification/serving/static/tasks/*.js)
 
-.PHONY: demo serve test test-browser check lint fuzz chaos benchmark allennlp-tests format clean
+comma := ,
+step = echo "Step $(1) ..."; begun=$$(date +%s); $(2) && echo "Step $(1): done in $$(($$(date +%s) - begun)) s"
+
+# Without advertisements for other programs.
+MKDOCS := NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
+.PHONY: demo serve test test-browser test-docs test-installation docs docs-serve check lint fuzz chaos release benchmark allennlp-tests format clean
+
 
 demo: $(INSTALLED)
-	$(BIN)/python demo.py
+	$(BIN)/allennlp demo
 
 serve: demo/model.tar.gz
 	$(BIN)/allennlp serve --archive-path demo/model.tar.gz
@@ -27,6 +33,17 @@ test: $(INSTALLED)
 # where the pictures go.
 test-browser: .venv/browser $(CHROMIUM)
 	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+
+# Runs every code block of README and docs/, page by page, and the notebooks.
+test-docs: .venv/docs
+	$(BIN)/python -m pytest --dist load tests/docs $(ARGS)
+
+# Builds the site into site/.
+docs: .venv/docs
+	$(MKDOCS) build --strict
+
+docs-serve: .venv/docs
+	$(MKDOCS) serve
 
 check: lint test
 
@@ -46,6 +63,22 @@ chaos: $(INSTALLED)
 	$(BIN)/python -m tests.chaos $(ARGS)
 	$(BIN)/python -m tests.chaos.serving_load
 
+# Installs what is built here in an empty directory, as the documentation says, and predicts.
+# WAY is pip, uv, lowest or newest; ARGS of `python -m tests.installation`.
+test-installation: .venv/release
+	$(BIN)/python -m tests.installation $(or $(WAY),pip) $(ARGS)
+
+# Builds both distributions, checks them, tries to install them by both ways, and says the rest.
+release: .venv/release
+	rm -rf dist
+	$(BIN)/python -m build -o dist allennlp_compat
+	$(BIN)/python -m build -o dist .
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python -m tests.installation pip --distributions dist $(ARGS)
+	$(BIN)/python -m tests.installation uv --distributions dist $(ARGS)
+	@echo
+	@echo "What is in dist/ is well. To publish it: $(BIN)/twine upload dist/*"
+
 benchmark: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,benchmark]'
 	$(BIN)/python -m benchmarks $(OPTIONS)
@@ -62,14 +95,23 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIOME) --write $(SCRIPTS)
 
+# pip shows what it downloads; a line says how long each step took.
 $(INSTALLED): setup.py allennlp_compat/pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[demo,dev]'
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models
+	@$(call step,1 of 3: a virtual environment in .venv,$(PYTHON) -m venv .venv)
+	@$(call step,2 of 3: PyTorch and transformers and what else is needed,$(BIN)/pip install --disable-pip-version-check -c constraints.txt -e ./allennlp_compat -e '.[demo$(comma)dev]')
+	@$(call step,3 of 3: AllenNLP,$(BIN)/pip install --disable-pip-version-check -q --no-deps -c constraints.txt allennlp allennlp-models)
 	touch $@
 
 .venv/browser: $(INSTALLED)
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[browser]'
+	touch $@
+
+.venv/release: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[release]'
+	touch $@
+
+.venv/docs: $(INSTALLED)
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ./allennlp_compat -e '.[docs]'
 	touch $@
 
 $(CHROMIUM):
@@ -78,4 +120,4 @@ $(CHROMIUM):
 	apt-get install -q -y --no-install-recommends chromium chromium-driver
 
 clean:
-	rm -rf .venv demo build *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv demo site build dist *.egg-info allennlp_compat/build allennlp_compat/*.egg-info .pytest_cache .mypy_cache .ruff_cache

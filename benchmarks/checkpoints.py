@@ -23,7 +23,7 @@ from transformers import (
 
 import bert_classification  # noqa: F401  registers everything
 from benchmarks.texts import write_json_lines
-from demo import embedded_bert
+from bert_classification.commands.demo import embedded_bert
 
 LABELS = [f"label {index}" for index in range(28)]
 

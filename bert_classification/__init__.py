@@ -11,8 +11,7 @@ allennlp_compat.install()
 
 if importlib.util.find_spec("allennlp") is None:
     raise ModuleNotFoundError(
-        "bert_classification needs AllenNLP: "
-        "pip install --no-deps allennlp==2.10.1 allennlp-models==2.10.1"
+        "bert_classification needs AllenNLP: run `bert-classification install-allennlp`."
     )
 
 from bert_classification.archives.opening import trusted_archives
@@ -21,10 +20,12 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     convert,
+    demo,
     explain,
     export_hf,
     from_hf,
     influence,
+    init_config,
     probe,
     to_safetensors,
 )

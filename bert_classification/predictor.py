@@ -15,10 +15,11 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 from transformers import BertModel
 
+from bert_classification.archives.nesting import is_too_deep
 from bert_classification.bert.precision import run_side_by_side, set_precision
 from bert_classification.data.batch_sampler import token_batches
 from bert_classification.data.foreign_reader import ForeignReader
-from bert_classification.data.json_values import dump_json, is_too_deep
+from bert_classification.data.json_values import dump_json
 from bert_classification.data.outcomes import (
     each_or_error,
     replace_successes,

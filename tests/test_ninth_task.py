@@ -75,3 +75,14 @@ def test_it_trains_and_is_exported(copy) -> None:
     run(copy, "allennlp", "export-hf", "out/model.tar.gz", "exported")
     exported = BertModel.from_pretrained(copy / "exported")
     assert exported.config.architectures == ["BertModel"]
+
+
+def test_a_config_is_proposed_for_it(copy) -> None:
+    files = (f"fixtures/{TASK}/train.jsonl", "--dev", f"fixtures/{TASK}/dev.jsonl")
+    proposed = run(
+        copy, "allennlp", "init-config", TASK, "--bert", "fixtures/bert", "--train", *files
+    )
+    (copy / "my.jsonnet").write_text(proposed, encoding="utf-8")
+    run(
+        copy, "allennlp", "train", "my.jsonnet", "-s", "proposed", "-o", '{"trainer.num_epochs": 1}'
+    )

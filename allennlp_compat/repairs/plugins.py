@@ -1,19 +1,19 @@
 """AllenNLP's list of plugins."""
 
-import importlib.util
+import importlib
 import sys
-from typing import Iterator
+from typing import Callable, Iterable, Iterator
 
 from allennlp_compat.hook import repair
+from allennlp_compat.plugins import find_plugins
 
 
 @repair("allennlp.common.plugins")
-def plugin_of_every_directory() -> Iterator[None]:
+def plugins_that_are_installed() -> Iterator[None]:
     """
-    Imports our plugin in every directory, so that `allennlp serve` is there wherever
-    `bert_classification` is installed. AllenNLP 2.10.1 takes the subcommands of plugins from a file
-    in the working directory or from its own short list. Whoever asks `discover_plugins` sees what
-    AllenNLP finds.
+    Imports, in every directory, the plugins that installed distributions state as entry points of
+    the group `allennlp.plugins`; AllenNLP 2.10.1 takes plugins from a file in the working directory
+    or from its own short list. Whoever asks `discover_plugins` sees what AllenNLP finds.
     """
     yield
     module = sys.modules["allennlp.common.plugins"]
@@ -21,7 +21,9 @@ def plugin_of_every_directory() -> Iterator[None]:
 
     def import_plugins() -> None:
         discover = module.discover_plugins
-        module.discover_plugins = lambda: dict.fromkeys([*_installed(), *discover()])
+        module.discover_plugins = lambda: dict.fromkeys(
+            [*_import_each(find_plugins(), module.logger.error), *discover()]
+        )
         try:
             import_theirs()
         finally:
@@ -59,5 +61,16 @@ def plugins_are_there_when_options_are_read() -> Iterator[None]:
     module.parse_args = parse_args
 
 
-def _installed() -> list[str]:
-    return ["bert_classification"] if importlib.util.find_spec("bert_classification") else []
+def _import_each(plugins: Iterable[str], complain: Callable[[str], None]) -> Iterator[str]:
+    """
+    Yields the plugins that can be imported. Nobody named these for this run, so one that fails
+    takes down only the commands that need it.
+    """
+    for plugin in plugins:
+        try:
+            importlib.import_module(plugin)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            complain(f"Plugin {plugin} could not be loaded: {reason}")
+        else:
+            yield plugin

@@ -16,6 +16,7 @@ from allennlp.models.archival import CONFIG_NAME
 
 from bert_classification.archives.extraction import InvalidArchiveError, describe_error, require
 from bert_classification.archives.names import TRUST, take_from_archive, walk
+from bert_classification.archives.nesting import MAX_DEPTH, is_too_deep
 
 MAX_CONFIG_BYTES = 2**24
 LATER_SECTIONS = ("data_loader", "validation_data_loader", "evaluation")
@@ -42,6 +43,10 @@ def read_config(directory: Path) -> dict[str, Any]:
         raise InvalidArchiveError(f"{path.name} is larger than {MAX_CONFIG_BYTES} bytes.")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
+        if is_too_deep(config):
+            raise InvalidArchiveError(
+                f"{path.name} is nested too deeply; expected at most {MAX_DEPTH} levels."
+            )
         if isinstance(config, dict):
             take_from_archive(config, str(directory))
         _check_config(config)

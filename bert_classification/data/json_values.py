@@ -1,29 +1,12 @@
-"""JSON values as strangers bring them: how deep they are, in few words, and as valid JSON again."""
+"""JSON values as strangers bring them: in few words, and as valid JSON again."""
 
 import json
 import math
 import sys
-from typing import Any, Iterable
-
-MAX_DEPTH = 64
-"""How deep lists and objects may be nested; Python's own code gives up somewhere above."""
+from typing import Any
 
 MAX_DIGITS = sys.get_int_max_str_digits()
 """The most digits of a whole number, beyond which Python neither reads nor writes it."""
-
-
-def is_too_deep(value: Any) -> bool:
-    """Tells whether lists and objects are nested more than `MAX_DEPTH` levels deep."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [inner for outer in level for inner in _inside(outer)]
-    return any(isinstance(inner, (dict, list)) for inner in level)
-
-
-def _inside(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def describe(value: Any) -> str:

@@ -10,14 +10,9 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, TextIO, Union
 
 from allennlp.common.checks import ConfigurationError
 
+from bert_classification.archives.nesting import MAX_DEPTH, is_too_deep
 from bert_classification.data.files import open_text
-from bert_classification.data.json_values import (
-    MAX_DEPTH,
-    MAX_DIGITS,
-    describe,
-    is_too_deep,
-    shorten,
-)
+from bert_classification.data.json_values import MAX_DIGITS, describe, shorten
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
@@ -160,25 +155,36 @@ def _json_lines(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
 
 
 def _tsv(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
-    # GLUE's files hold single quotation marks: read by a CSV parser they swallow lines.
-    rows = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(file, 1))
-    return _table(((number, row) for number, row in rows if row != [""]), path, columns)
+    return _table(_tsv_rows(file, path), path, columns)
 
 
 def _csv(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
+    return _table(_csv_rows(file, path), path, columns)
+
+
+def read_rows(path: str, format: str, encoding: str = "utf-8") -> Iterator[list[str]]:
+    """Yields all rows of a file, `tsv` or `csv`, a header among them if it has one."""
+    with open_text(path, encoding) as file:
+        rows = {"tsv": _tsv_rows, "csv": _csv_rows}[format](file, path)
+        yield from (row for _, row in rows)
+
+
+def _tsv_rows(file: TextIO, path: str) -> Iterator[tuple[int, list[str]]]:
+    # GLUE's files hold single quotation marks: read by a CSV parser they swallow lines.
+    rows = ((number, line.rstrip("\r\n").split("\t")) for number, line in enumerate(file, 1))
+    return ((number, row) for number, row in rows if row != [""])
+
+
+def _csv_rows(file: TextIO, path: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(file, strict=True)
-
-    def rows() -> Iterator[tuple[int, list[str]]]:
-        try:
-            for row in reader:
-                if row:
-                    yield reader.line_num, row
-        except csv.Error as error:
-            raise ConfigurationError(
-                f"{path}, line {reader.line_num}: not valid CSV ({error})."
-            ) from error
-
-    return _table(rows(), path, columns)
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise ConfigurationError(
+            f"{path}, line {reader.line_num}: not valid CSV ({error})."
+        ) from error
 
 
 def _table(rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns) -> Iterator[Record]:

@@ -6,7 +6,7 @@ RACE, CommonsenseQA and ARC.
 import re
 from itertools import count, takewhile
 from string import ascii_uppercase
-from typing import Any, Callable, Mapping, NamedTuple, Optional
+from typing import Any, Callable, Iterable, Mapping, NamedTuple, Optional
 
 from bert_classification.data.records import RecordError, describe, expect_object
 from bert_classification.data.values import get_optional_text, get_text
@@ -39,6 +39,12 @@ def read_question(values: Mapping[str, Any]) -> Question:
     """Reads the question in a record of any shape; keys unknown to its shape stay unread."""
     shape = next((shape for keys, shape in _SHAPES if values.keys() >= keys), _ours)
     return shape(values)
+
+
+def is_known_shape(keys: Iterable[str]) -> bool:
+    """Tells whether records with these keys are questions as they stand."""
+    known = set(keys)
+    return "questions" in known or any(known >= shape for shape, _ in _SHAPES)
 
 
 def gold_index(question: Question) -> int:

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
-from bert_classification.data.json_values import MAX_DEPTH, is_too_deep
+from bert_classification.archives.nesting import MAX_DEPTH, is_too_deep
 from bert_classification.serving.settings import Settings
 
 SMALL_BODY = 1 << 16

@@ -8,6 +8,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import TokenIndexer
 from allennlp.models.archival import load_archive
 
+from bert_classification.archives.nesting import MAX_DEPTH
 from tests.archives.support import change_config, pack, refusal
 
 
@@ -56,6 +57,15 @@ class TestCodeInTheConfig:
     def test_endless_nesting(self, unpacked) -> None:
         (unpacked / "config.json").write_text("[" * 100_000)
         assert "config.json is not plain JSON" in refusal(pack(unpacked))
+
+    @pytest.mark.parametrize("where", ["trainer", "model", "anything"])
+    @pytest.mark.parametrize("depth", [MAX_DEPTH, 700, 5_000])
+    def test_deep_nesting(self, unpacked, where, depth) -> None:
+        """Python 3.13 parses 5,000 levels, 3.11 parses 990, and both copy some 500."""
+        change_config(unpacked, **{f"{where}__deep": "DEEP"})
+        config = (unpacked / "config.json").read_text()
+        (unpacked / "config.json").write_text(config.replace('"DEEP"', "[" * depth + "]" * depth))
+        assert "config.json is " in refusal(pack(unpacked))
 
     def test_further_archives_of_the_network(self, unpacked) -> None:
         model = {"type": "from_archive", "archive_file": "http://127.0.0.1:9/model.tar.gz"}

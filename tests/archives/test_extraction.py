@@ -1,5 +1,6 @@
 """Members of archives as an attacker may have chosen them."""
 
+import io
 import tarfile
 
 import pytest
@@ -50,7 +51,16 @@ class TestMembers:
     def test_a_bomb_in_a_header(self, unpacked) -> None:
         name = member("x", size=2**24)
         name.type = tarfile.GNUTYPE_LONGNAME
-        assert "a header of 16777216 bytes" in refusal(pack(unpacked, name))
+        assert "bytes or more; expected at most 65536." in refusal(pack(unpacked, name))
+
+    def test_members_are_read_in_parts_whatever_the_buffer(self, unpacked, monkeypatch) -> None:
+        class Wide(tarfile.ExFileObject):
+            def __init__(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> None:
+                super().__init__(tar, info)
+                io.BufferedReader.__init__(self, self.raw, 2 * extraction.MAX_READ)
+
+        monkeypatch.setattr(tarfile.TarFile, "fileobject", Wide)
+        assert load_archive(pack(unpacked, member("notes.txt", size=2**20))).model
 
     def test_a_bomb_in_the_weights(self, unpacked, monkeypatch) -> None:
         monkeypatch.setattr(extraction, "MAX_BYTES", 1000)

@@ -27,7 +27,7 @@ def error_of(path: Path, content: bytes, encoding: str = "utf-8") -> str:
         (b"a\r\nb\r\xe9\n", "utf-8", ", line 3: not utf-8 text"),
         (b"fine\n" * 100_000 + b"\xff\nfine\n", "utf-8", ", line 100001: not utf-8 text"),
         (b"a\nb\nc\xe2\x82", "utf-8", ", line 3: not utf-8 text (unexpected end of data)"),
-        ("a\nb\n".encode("utf-16-le"), "utf-16", ", line 1: not utf-16 text (UTF-16 stream does"),
+        ("a\nb\n".encode("utf-16-le"), "utf-16", ", line 1: not utf-16 text ("),
         ("a\nb\n".encode("utf-16") + b"\x00\xd8\n\x00", "utf-16", ", line 3: not utf-16 text"),
         (b"a\nb", "utf-16-le", ", line 1: not utf-16-le text (truncated data)"),
     ],

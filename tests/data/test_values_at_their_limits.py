@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from bert_classification.data.json_values import MAX_DEPTH, describe, dump_json
+from bert_classification.archives.nesting import MAX_DEPTH
+from bert_classification.data.json_values import describe, dump_json
 from bert_classification.data.records import RecordError, load_json, parse_json_line
 from bert_classification.data.values import get_label, get_labels, get_number, get_text
 
