@@ -105,7 +105,8 @@ def _is_checkpoint(directory: Path) -> bool:
 
 def _convert_once(directory: Path, name: str) -> Path:
     """Finds the conversion of a checkpoint, or makes it."""
-    place = Path(file_utils.CACHE_ROOT, "checkpoints", _digest(os.path.realpath(directory)))
+    root = os.environ.get("ALLENNLP_CACHE_ROOT", file_utils.CACHE_ROOT)
+    place = Path(root, "checkpoints", _digest(os.path.realpath(directory)))
     converted = place / _digest(_identity(directory))
     if not converted.is_dir():
         try:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
@@ -26,7 +25,7 @@ RECORD = {"text": "The soup was cold."}
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(file_utils, "CACHE_ROOT", tmp_path / "cache")
+    monkeypatch.setenv("ALLENNLP_CACHE_ROOT", str(tmp_path / "cache"))
     return tmp_path / "cache" / "checkpoints"
 
 
@@ -114,7 +113,7 @@ class TestWhatIsNone:
 
     def test_a_cache_that_cannot_be_written(self, tmp_path, checkpoint, monkeypatch) -> None:
         (tmp_path / "file").write_text("")
-        monkeypatch.setattr(file_utils, "CACHE_ROOT", tmp_path / "file")
+        monkeypatch.setenv("ALLENNLP_CACHE_ROOT", str(tmp_path / "file"))
         with pytest.raises(ConfigurationError, match="ALLENNLP_CACHE_ROOT names another place"):
             load_archive(checkpoint)
 

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from allennlp.common import file_utils
 
 from tests.bert.published import LABELS, publish
 from tests.serving.support import run_server
@@ -22,7 +21,7 @@ def checkpoint(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def data(tmp_path, monkeypatch) -> str:
-    monkeypatch.setattr(file_utils, "CACHE_ROOT", tmp_path / "cache")
+    monkeypatch.setenv("ALLENNLP_CACHE_ROOT", str(tmp_path / "cache"))
     return write_lines(tmp_path / "data.jsonl", RECORDS)
 
 
