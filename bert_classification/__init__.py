@@ -24,6 +24,7 @@ from bert_classification.commands import (
     demo,
     explain,
     export_hf,
+    from_hf,
     influence,
     init_config,
     probe,

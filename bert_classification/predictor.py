@@ -73,6 +73,8 @@ class BertPredictor(Predictor):
         The keys that the output has at least.
     example : `JsonDict`
         A record that shows what the task does.
+    text_key : `str`
+        The key of the one text that makes a record; empty where a record needs more than one.
     takes_any_reader : `bool`
         Whether the texts alone make the fields of a record, so that any reader makes them.
     segment_keys : `Tuple[str, ...]`
@@ -86,6 +88,7 @@ class BertPredictor(Predictor):
     gold_key: str = ""
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
+    text_key: str = ""
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()

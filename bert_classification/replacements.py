@@ -25,13 +25,14 @@ from allennlp.training.moving_average import MovingAverage
 from bert_classification.archives import config, opening, seal, vocabulary
 from bert_classification.archives.archiving import archive_model
 from bert_classification.archives.whole_files import write_whole
+from bert_classification.bert.converted import load_archive
 from bert_classification.bert.pooler import CarriedBertPooler
 from bert_classification.commands.config_checks import with_config_checks
 from bert_classification.commands.config_files import (
     with_checks_of_file,
     with_checks_of_overrides,
 )
-from bert_classification.commands.predict import PredictManager
+from bert_classification.commands.predict import Predict, PredictManager
 from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
@@ -77,8 +78,9 @@ REPLACEMENTS = (
     Replacement(
         archival,
         "load_archive",
-        opening.load_archive,
-        "Archives are data: AllenNLP runs the Jsonnet in them and calls what they name.",
+        load_archive,
+        "Archives are data: AllenNLP runs the Jsonnet in them and calls what they name. A "
+        "checkpoint may stand in their place.",
     ),
     Replacement(
         archival,
@@ -127,6 +129,12 @@ REPLACEMENTS = (
         "_PredictManager",
         PredictManager,
         "AllenNLP's `predict` ends at the first bad line and writes in the locale's encoding.",
+    ),
+    Replacement(
+        Subcommand,
+        "predict",
+        Predict,
+        "AllenNLP's reads no plain text.",
     ),
     Replacement(
         train,

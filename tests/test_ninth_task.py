@@ -43,7 +43,7 @@ def lay_down(task: Path, copy: Path) -> None:
     shutil.copytree(task / "tests", copy / "tests" / TASK)
     shutil.copy(task / f"{TASK}.jsonnet", copy / "training_config")
     add_line(copy / "bert_classification" / "__init__.py", "from bert_classification.t", IMPORT)
-    add_line(copy / "README.md", "| question_answering |", ROW)
+    add_line(copy / "README.md", "| [question_answering]", ROW)
 
 
 IMPORT = f"from bert_classification.{TASK} import *"

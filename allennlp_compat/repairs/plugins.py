@@ -32,6 +32,35 @@ def plugins_that_are_installed() -> Iterator[None]:
     module.import_plugins = import_plugins
 
 
+@repair("allennlp.commands")
+def plugins_are_there_when_options_are_read() -> Iterator[None]:
+    """
+    Imports plugins before the options of one of AllenNLP's own commands are read. AllenNLP does so
+    behind that, where a command that a plugin has put in its place is not asked for its options.
+    """
+    yield
+    module = sys.modules["allennlp.commands"]
+    parse_theirs, subcommands = module.parse_args, module.Subcommand
+
+    def parse_args(prog=None):
+        name = next(iter(sys.argv[1:]), "")
+        if (
+            name not in subcommands.list_available()
+            or not subcommands.by_name(name).requires_plugins
+        ):
+            return parse_theirs(prog)
+        import_theirs = module.import_plugins
+        import_theirs()
+        # A second time takes a while, and brings nothing.
+        module.import_plugins = lambda: None
+        try:
+            return parse_theirs(prog)
+        finally:
+            module.import_plugins = import_theirs
+
+    module.parse_args = parse_args
+
+
 def _import_each(plugins: Iterable[str], complain: Callable[[str], None]) -> Iterator[str]:
     """
     Yields the plugins that can be imported. Nobody named these for this run, so one that fails

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> None:
     from benchmarks.quality.runs import SIDES, Results, prepare, settings_of
     from benchmarks.quality.table import HEADER, row
     from benchmarks.quality.tasks import TASKS
-    from demo import embedded_bert
+    from bert_classification.commands.demo import embedded_bert
 
     torch.set_num_threads(options.threads)
     bert, results = embedded_bert(), Results(options.results)

@@ -5,6 +5,7 @@ import tarfile
 from pathlib import Path
 from typing import Optional, Union
 
+from allennlp.common.checks import ConfigurationError
 from allennlp.models import archival
 
 from bert_classification.archives.carried_files import pack_files
@@ -42,9 +43,36 @@ def archive_model(
     return str(target)
 
 
+def check_new_file(output_file: str) -> None:
+    """
+    Looks for what would fail, or overwrite something, after all work is done.
+
+    # Raises
+
+    `ConfigurationError` for a file that is there already, or cannot be written.
+    """
+    output = Path(output_file)
+    if os.path.lexists(output):
+        raise ConfigurationError(f"{output_file} is there already; name a new file.")
+    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
+        raise ConfigurationError(
+            f"{output_file} cannot be written: {output.parent} is no directory to write in."
+        )
+
+
 def write_tar(directory: Path, output: Path) -> None:
-    """Packs what is in a directory; only a file that is complete gets the name `output`."""
-    with replace_file(output) as aside:
-        with tarfile.open(aside, "w:gz") as archive:
-            for path in sorted(directory.iterdir()):
-                archive.add(path, arcname=path.name)
+    """
+    Packs what is in a directory; only a file that is complete gets the name `output`.
+
+    # Raises
+
+    `ConfigurationError` when it cannot be written.
+    """
+    try:
+        with replace_file(output) as aside:
+            with tarfile.open(aside, "w:gz") as archive:
+                for path in sorted(directory.iterdir()):
+                    archive.add(path, arcname=path.name)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise ConfigurationError(f"{output} cannot be written ({reason}).") from error

@@ -10,7 +10,7 @@ import tarfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Iterator, cast
+from typing import Any, BinaryIO, Iterator, Mapping, cast
 
 from allennlp.common.checks import ConfigurationError
 
@@ -44,6 +44,20 @@ def prefix_errors(archive: object, done: str = "opened") -> Iterator[None]:
         yield
     except InvalidArchiveError as error:
         raise ConfigurationError(f"{archive} is not {done}: {error}") from error
+
+
+@contextmanager
+def naming(names: Mapping[str, object]) -> Iterator[None]:
+    """Lets an error name what the user knows in the place of a file or directory of ours."""
+    try:
+        yield
+    except ConfigurationError as error:
+        text = str(error)
+        for inner, known in names.items():
+            text = text.replace(inner, str(known))
+        if text == str(error):
+            raise
+        raise type(error)(text) from error
 
 
 @contextmanager

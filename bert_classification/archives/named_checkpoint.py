@@ -13,20 +13,17 @@ from typing import Any, Iterator, Mapping, Union
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import parse_overrides, with_overrides
-from huggingface_hub import snapshot_download, try_to_load_from_cache
+from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from bert_classification.archives.config import strings
 from bert_classification.archives.extraction import InvalidArchiveError, describe_error
+from bert_classification.archives.hub import download
 from bert_classification.archives.names import checkpoint_names, describe_missing
 
 BERT = "bert"
 """The key in the caller's overrides."""
 CONFIG = "config.json"
-
-_SETTINGS = ("*.json", "*.txt")
-_WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
-"""In the order of preference."""
 
 
 def parse(overrides: Union[str, dict[str, Any]]) -> dict[str, Any]:
@@ -81,10 +78,7 @@ def find_directory(name: str) -> str:
 
 def _download(name: str) -> str:
     try:
-        directory = snapshot_download(name, allow_patterns=[*_SETTINGS, _WEIGHTS[0]])
-        if not any(Path(directory).glob(_WEIGHTS[0])):
-            directory = snapshot_download(name, allow_patterns=[*_SETTINGS, _WEIGHTS[1]])
-        return directory
+        return download(name)
     except Exception as error:  # Of the hub's client, of requests, of the disk.
         raise ConfigurationError(
             f"`bert` {name} is neither a directory nor a checkpoint that the model hub or its "

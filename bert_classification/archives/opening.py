@@ -49,6 +49,7 @@ from bert_classification.archives.extraction import (
     describe_error,
     explain_failure,
     extract,
+    naming,
     prefix_errors,
     require,
 )
@@ -141,14 +142,8 @@ def _contents(archive_file: Any) -> Iterator[Path]:
     if os.path.isdir(local):
         yield Path(local)
         return
-    with extracted_archive(local) as extracted:
-        try:
-            yield Path(extracted)
-        except ConfigurationError as error:
-            if extracted not in str(error):
-                raise
-            text = str(error).replace(extracted, str(archive_file))
-            raise type(error)(text) from error
+    with extracted_archive(local) as extracted, naming({extracted: archive_file}):
+        yield Path(extracted)
 
 
 def _load(

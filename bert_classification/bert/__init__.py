@@ -23,4 +23,10 @@ serialization_dir : `str`, optional
 has_pooled_vector : `bool`
     Whether the head reads one vector of a text or pair, that of `pooled.pooled_vectors`, so that
     texts can be compared by it; where it is missing, they cannot.
+starts_from : `Tuple[str, ...]`
+    The architectures, as a checkpoint's config.json names them, that have the task's head, so that
+    `heads.find_task` finds the task and nothing needs training.
+head_settings : `Callable[[str, BertConfig], HeadSettings]`, optional
+    Says, by a checkpoint's name and configuration, what its outputs mean, or raises
+    `ConfigurationError`; where it is missing, the outputs have no names.
 """

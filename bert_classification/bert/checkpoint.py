@@ -1,14 +1,15 @@
 """A checkpoint, found by its name: where it lies, its configuration, its tokenizer, its weights."""
 
 import os
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import Iterator, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
+from bert_classification.archives.extraction import naming
 from bert_classification.archives.weights import State
 from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
 from bert_classification.bert.config import explain_errors, read_config
@@ -81,16 +82,9 @@ def resolve_checkpoint(name: str) -> Checkpoint:
         return Checkpoint(name, directory, read_config(directory), archived)
 
 
-@contextmanager
-def _naming(archived: Optional[ArchivedBert]) -> Iterator[None]:
+def _naming(archived: Optional[ArchivedBert]) -> AbstractContextManager[None]:
     """Lets an error name an archive in the place of the directory that it was taken apart in."""
-    try:
-        yield
-    except ConfigurationError as error:
-        if archived is None:
-            raise
-        text = str(error).replace(str(archived.root), archived.name)
-        raise ConfigurationError(text) from error
+    return naming({} if archived is None else {str(archived.root): archived.name})
 
 
 @lru_cache(maxsize=8)

@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 logger = logging.getLogger(__name__)
 
 WAY_OUT = "`model.fresh_head: true` trains a new final layer in the place of the checkpoint's"
+NAME_THEM = "`allennlp from-hf --labels FILE` names them, one a line in the order of the outputs."
 
 
 def label_settings(labels: Sequence[str]) -> dict[str, Any]:
@@ -18,6 +19,56 @@ def label_settings(labels: Sequence[str]) -> dict[str, Any]:
         "id2label": dict(enumerate(labels)),
         "label2id": {label: index for index, label in enumerate(labels)},
     }
+
+
+def check_label_names(name: str, settings: Mapping[str, Any]) -> None:
+    """
+    Looks at what the config.json of a checkpoint says of its labels.
+
+    # Raises
+
+    `ConfigurationError` when they are not as many as `num_labels`, not numbered from 0 on, or not
+    names that differ.
+    """
+    names = settings.get("id2label")
+    if names is None:
+        return
+    if not isinstance(names, dict) or set(names) != {str(index) for index in range(len(names))}:
+        raise ConfigurationError(
+            f"{name}: `id2label` in its config.json is {_shorten(names)}; expected a name for each "
+            f"of 0, 1 and so on. {NAME_THEM}"
+        )
+    number = settings.get("num_labels")
+    if number not in (None, len(names)):
+        raise ConfigurationError(
+            f"{name}: `id2label` in its config.json names {len(names)} labels, and `num_labels` is "
+            f"{_shorten(number)}. {NAME_THEM}"
+        )
+    values = list(names.values())
+    for value in values:
+        if not isinstance(value, str) or not value.strip() or values.count(value) > 1:
+            raise ConfigurationError(
+                f"{name}: `id2label` in its config.json has {_shorten(value)}; expected names, "
+                f"each once. {NAME_THEM}"
+            )
+
+
+def check_number_of_labels(name: str, settings: Mapping[str, Any], labels: Sequence[str]) -> None:
+    """
+    Raises `ConfigurationError` when a user names more or fewer labels than the config.json of a
+    checkpoint says that there are, where it does.
+    """
+    said = {settings.get("num_labels"), len(settings.get("id2label") or ())} - {None, 0}
+    if said and len(labels) not in said:
+        raise ConfigurationError(
+            f"`--labels` names {len(labels)} labels; {name} has {' or '.join(map(str, said))} "
+            "outputs, by its config.json."
+        )
+
+
+def _shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
 
 
 def label_permutation(name: str, theirs: Sequence[str], labels: Sequence[str]) -> list[int]:

@@ -1,8 +1,21 @@
 """BERT with the head of a task, as the models begin with it."""
 
 import logging
+import re
 from contextlib import contextmanager
-from typing import Any, Generic, Iterator, Mapping, NamedTuple, Optional, Sequence, TypeVar, Union
+from contextvars import ContextVar
+from typing import (
+    Any,
+    Generic,
+    Iterable,
+    Iterator,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    TypeVar,
+    Union,
+)
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -25,6 +38,22 @@ from bert_classification.bert.same_pieces import check_same_pieces
 logger = logging.getLogger(__name__)
 
 Head = TypeVar("Head", bound=BertPreTrainedModel)
+
+_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
+_whole = ContextVar("whole", default=False)
+
+
+@contextmanager
+def whole_checkpoints() -> Iterator[None]:
+    """
+    Says that nothing is trained: a checkpoint that lacks weights, for which fresh ones would be
+    drawn, or has layers that its configuration does not count, is an error.
+    """
+    token = _whole.set(True)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
 
 
 class Pretrained(NamedTuple, Generic[Head]):
@@ -152,6 +181,11 @@ def _load_head(
     fresh |= set(mismatched)
     # Of BERT itself a pooler may be missing, as in a checkpoint of masked language modelling.
     drawn = sorted(fresh | set(missing))
+    if drawn and _whole.get():
+        raise ConfigurationError(
+            f"{checkpoint.name} lacks {', '.join(drawn[:3])}{' and more' if drawn[3:] else ''}, "
+            f"which a {head_class.__name__} has; it needs training (`allennlp train`)."
+        )
     given = f"fresh {', '.join(drawn)}" if drawn else "the head of the checkpoint"
     logger.info("%s: %s", checkpoint.name, given)
     return model, not fresh
@@ -176,6 +210,8 @@ def _load_weights(
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
+    if _whole.get():
+        _check_layers(checkpoint, report["unexpected_keys"])
     return model, list(report["missing_keys"]), [key for key, *_ in report["mismatched_keys"]]
 
 
@@ -191,6 +227,17 @@ def _check_encoder(name: str, prefix: str, keys: Sequence[str]) -> None:
         raise ConfigurationError(
             f"{name} lacks {len(missing)} weights of BERT, or has them in another shape, such as "
             f"{missing[0]}; it is damaged or of another kind."
+        )
+
+
+def _check_layers(checkpoint: Checkpoint, unexpected: Iterable[str]) -> None:
+    """Raises `ConfigurationError` for layers that would be left out."""
+    numbers = {int(match[1]) for match in map(_LAYER.search, unexpected) if match}
+    counted = checkpoint.config.num_hidden_layers
+    if numbers and max(numbers) >= counted:
+        raise ConfigurationError(
+            f"{checkpoint.name}: `num_hidden_layers` in its config.json is {counted}, and its "
+            f"weights have {max(numbers) + 1} layers."
         )
 
 

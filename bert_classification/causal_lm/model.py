@@ -50,6 +50,7 @@ class BertForCausalLM(Model):
     """
 
     default_predictor = "bert_for_causal_lm"
+    starts_from = ("BertLMHeadModel",)
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ class BertForCausalLMPredictor(BertPredictor):
         "temperature": 0.7,
         "seed": 1,
     }
+    text_key = "text"
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:
         outputs = super().predict_batch_instance(instances)
@@ -73,6 +74,7 @@ class BertForCausalLMScoringPredictor(BertPredictor):
     input_keys = ("text", "sentence")
     output_keys = ("logprob", "perplexity")
     example = {"text": "In spring the river is high."}
+    text_key = "text"
 
     _dataset_reader: BertForCausalLMReader
 

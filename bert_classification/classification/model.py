@@ -11,6 +11,7 @@ from transformers import BertForSequenceClassification, BertModel
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.classification.checkpoint import head_settings
 from bert_classification.classification.label_weights import PerLabel, log_odds
 from bert_classification.classification.objectives import MultiLabel, make_objective
 from bert_classification.data.vocabulary import label_counts
@@ -60,6 +61,8 @@ class BertForClassification(Model):
     """
 
     default_predictor = "bert_for_classification"
+    starts_from = ("BertForSequenceClassification",)
+    head_settings = staticmethod(head_settings)
     has_pooled_vector = True
     renamed_weights = {"problem.": "objective."}
 

@@ -23,6 +23,7 @@ class BertForClassificationPredictor(BertPredictor):
     gold_key = "label"
     output_keys = ("label", "probs", "logits")
     example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
+    text_key = "text"
     takes_any_reader = True
     segment_keys = ("text", "text_pair")
 

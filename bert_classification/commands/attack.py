@@ -9,7 +9,7 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 
 from bert_classification.commands.json_lines import add_files, answer_lines, each_alone, page_of
-from bert_classification.commands.studied import open_predictor
+from bert_classification.commands.studied import MODEL_HELP, open_predictor
 from bert_classification.interpret.hotflip import HotFlip
 from bert_classification.interpret.reduction import InputReduction
 from bert_classification.predictor import BertPredictor, check_count
@@ -32,7 +32,7 @@ class Attack(Subcommand):
             help="Attack predictions by changing words.",
         )
         add = subparser.add_argument
-        add("model", help="the archive of a trained model")
+        add("model", help=MODEL_HELP)
         add_files(subparser)
         add("--method", choices=METHODS, default=METHODS[0], help="(default: %(default)s)")
         add("--target", help="the answer to reach, a word or JSON; hotflip only (default: any)")

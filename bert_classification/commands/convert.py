@@ -18,7 +18,7 @@ from allennlp.models.archival import CONFIG_NAME, load_archive
 from transformers import BertConfig, BertForSequenceClassification
 
 from bert_classification.archives import fit, old_archives, serialization, weights
-from bert_classification.archives.archiving import write_tar
+from bert_classification.archives.archiving import check_new_file, write_tar
 from bert_classification.archives.config import read_config
 from bert_classification.archives.extraction import (
     InvalidArchiveError,
@@ -88,7 +88,7 @@ def convert(archive_file: str, output_file: str, bert: Optional[str] = None) -> 
     `ConfigurationError` for an archive of another model, for a BERT that does not fit its weights,
     and for an `output_file` that is there already, or cannot be written.
     """
-    _check_output(output_file)
+    check_new_file(output_file)
     with tempfile.TemporaryDirectory() as temporary, prefix_errors(archive_file, "converted"):
         old, new = Path(temporary, "old"), Path(temporary, "new")
         source = Path(cached_path(archive_file))
@@ -98,23 +98,8 @@ def convert(archive_file: str, output_file: str, bert: Optional[str] = None) -> 
             old.mkdir()
             extract(source, old)
         _convert_contents(old, new, bert)
-        try:
-            write_tar(new, Path(output_file))
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise ConfigurationError(f"{output_file} cannot be written ({reason}).") from error
+        write_tar(new, Path(output_file))
     logger.info("%s is in %s, for this version", archive_file, output_file)
-
-
-def _check_output(output_file: str) -> None:
-    """Looks for what would fail, or overwrite something, after all work is done."""
-    output = Path(output_file)
-    if os.path.lexists(output):
-        raise ConfigurationError(f"{output_file} is there already; name a new file.")
-    if not output.parent.is_dir() or not os.access(output.parent, os.W_OK):
-        raise ConfigurationError(
-            f"{output_file} cannot be written: {output.parent} is no directory to write in."
-        )
 
 
 def _convert_contents(old: Path, new: Path, bert: Optional[str]) -> None:

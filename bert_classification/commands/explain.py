@@ -5,7 +5,7 @@ import argparse
 from allennlp.commands.subcommand import Subcommand
 
 from bert_classification.commands.json_lines import add_files, answer_lines, each_alone, page_of
-from bert_classification.commands.studied import open_predictor
+from bert_classification.commands.studied import MODEL_HELP, open_predictor
 from bert_classification.interpret.gradients import check_studied
 from bert_classification.interpret.saliency import METHODS, explain
 from bert_classification.predictor import check_count
@@ -21,7 +21,7 @@ class Explain(Subcommand):
             description="Write how much each word of each record counts for the model's answer.",
             help="Explain predictions by the words of their records.",
         )
-        subparser.add_argument("model", help="the archive of a trained model")
+        subparser.add_argument("model", help=MODEL_HELP)
         add_files(subparser)
         subparser.add_argument(
             "--method", choices=METHODS, default=METHODS[0], help="(default: %(default)s)"

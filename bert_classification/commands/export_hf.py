@@ -30,6 +30,7 @@ from bert_classification.archives.extraction import (
 from bert_classification.archives.fit import without_buffers
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.weights import State
+from bert_classification.bert.converted import find_archive
 from bert_classification.commands.model_card import model_card
 from bert_classification.commands.onnx import check_onnx, write_onnx
 
@@ -48,7 +49,9 @@ class ExportHf(Subcommand):
             help="Export a trained model to Hugging Face's layout.",
         )
         subparser.add_argument(
-            "archive", help="the archive, or the serialization directory, of a trained model"
+            "archive",
+            help="the archive, or the serialization directory, of a trained model, or a "
+            "checkpoint: its directory, or hf:NAME",
         )
         subparser.add_argument("directory", help="where to write; new, or empty")
         subparser.add_argument(
@@ -120,7 +123,7 @@ def _write(
 
 
 def _find(archive: str) -> ArchivedBert:
-    archived = find_archived_bert(str(cached_path(archive)))
+    archived = find_archived_bert(str(cached_path(find_archive(archive))))
     if archived is None:
         raise ConfigurationError(
             f"{archive} has no vocabulary/.bert; it is not of a model of bert_classification."

@@ -6,7 +6,7 @@ import random
 from allennlp.commands.subcommand import Subcommand
 
 from bert_classification.commands.json_lines import add_files, answer_lines, page_of
-from bert_classification.commands.studied import open_archive, predictor_of
+from bert_classification.commands.studied import MODEL_HELP, open_archive, predictor_of
 from bert_classification.interpret.influence import Influence
 from bert_classification.predictor import check_count
 
@@ -25,7 +25,7 @@ class InfluenceCommand(Subcommand):
             help="Explain predictions by the records of the training.",
         )
         add = subparser.add_argument
-        add("model", help="the archive of a trained model")
+        add("model", help=MODEL_HELP)
         add("train_data", help="the data that it was trained on, as its reader reads them")
         add_files(subparser)
         add("--k", type=int, default=10, help="how many to give (default: %(default)s)")

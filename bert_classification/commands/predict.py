@@ -4,13 +4,18 @@ stands in it.
 
 AllenNLP's command dies at the first bad line, writes in the encoding of the locale and keeps output
 back. `PredictManager` takes the place of its class that walks over the lines, for our predictors
-only.
+only; `Predict` that of its command, which has no `--input-format`.
 """
 
+import argparse
+import json
 import logging
-from typing import Any, Iterator
+from contextvars import ContextVar
+from functools import partial
+from typing import Any, Callable, Iterator, Union
 
 from allennlp.commands import predict
+from allennlp.common.checks import ConfigurationError
 from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import Instance
@@ -31,6 +36,57 @@ from bert_classification.predictor import BertPredictor
 
 logger = logging.getLogger(__name__)
 
+Parse = Callable[[Line], Union[dict[str, Any], RecordError]]
+
+_input_format = ContextVar("input_format", default="json")
+
+
+class Predict(predict.Predict):
+    """`allennlp predict`: AllenNLP's, of lines of JSON or of text."""
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = super().add_subparser(parser)
+        subparser.add_argument(
+            "--input-format",
+            choices=("json", "text"),
+            default="json",
+            help="what a line of the input is: a record, or its text as it stands",
+        )
+        subparser.set_defaults(func=_predict)
+        return subparser
+
+
+def _predict(args: argparse.Namespace) -> None:
+    if args.input_format == "text" and args.use_dataset_reader:
+        raise ConfigurationError(
+            "`--input-format text` has no meaning with `--use-dataset-reader`, which reads files "
+            "in its own formats."
+        )
+    token = _input_format.set(args.input_format)
+    try:
+        predict._predict(args)
+    finally:
+        _input_format.reset(token)
+
+
+def _text_parser(predictor: Any) -> Parse:
+    """Makes what lets a line be the text of a record; `ConfigurationError` where it is not all."""
+    if not isinstance(predictor, BertPredictor):
+        raise ConfigurationError(
+            f"`--input-format text`: {type(predictor).__name__} is no predictor of this package, "
+            "of whose records the text is known; give JSON lines."
+        )
+    if not predictor.text_key:
+        raise ConfigurationError(
+            f"`--input-format text`: a record of {type(predictor).__name__} needs more than one "
+            f"text; give JSON lines such as {json.dumps(predictor.example)}"
+        )
+    return partial(_text_record, key=predictor.text_key)
+
+
+def _text_record(line: Line, key: str) -> Union[dict[str, Any], RecordError]:
+    return line.error or {key: line.text}
+
 
 class PredictManager(predict._PredictManager):
     """
@@ -43,6 +99,7 @@ class PredictManager(predict._PredictManager):
 
     def __init__(self, predictor, input_file: str, output_file, *args, **kwargs) -> None:
         super().__init__(predictor, input_file, None, *args, **kwargs)
+        self._parse = _text_parser(predictor) if _input_format.get() == "text" else parse_line
         self._output_path = output_file
         check_overwrites_nothing(input_file, output_file, "--output-file")
 
@@ -65,7 +122,7 @@ class PredictManager(predict._PredictManager):
     def _predict_lines(self, predictor: BertPredictor, lines: Iterator[Line]) -> None:
         records, errors = 0, 0
         for group in lazy_groups_of(Tqdm.tqdm(lines, desc="predicting"), self._batch_size):
-            for line, output in zip(group, predict_lines(predictor, group)):
+            for line, output in zip(group, predict_lines(predictor, group, self._parse)):
                 records += 1
                 errors += "error" in output
                 self._maybe_print_to_console_and_file(
@@ -92,9 +149,11 @@ class PredictManager(predict._PredictManager):
             yield self._predictor.dump_line(self._predictor.output({}, output))
 
 
-def predict_lines(predictor: BertPredictor, lines: list[Line]) -> list[dict]:
-    """Predicts each line of JSON; an error has the line's number beside it."""
-    records = [parse_line(line) for line in lines]
+def predict_lines(
+    predictor: BertPredictor, lines: list[Line], parse: Parse = parse_line
+) -> list[dict]:
+    """Predicts the record of each line; an error has the line's number beside it."""
+    records = [parse(line) for line in lines]
     predicted = predictor.predict_batch_json(successes(records))
     outputs = [
         {"error": str(each)} if isinstance(each, RecordError) else each

@@ -7,7 +7,7 @@ from pathlib import Path
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.util import JsonDict
 
-from bert_classification.commands.studied import open_predictor
+from bert_classification.commands.studied import MODEL_HELP, open_predictor
 from bert_classification.interpret.probe import POOLINGS, probe
 from bert_classification.predictor import check_count
 
@@ -24,7 +24,7 @@ class Probe(Subcommand):
             help="Measure what each layer knows of the labels.",
         )
         add = subparser.add_argument
-        add("model", help="the archive of a trained model")
+        add("model", help=MODEL_HELP)
         add("data", help="labelled data, as the model's reader reads them")
         add("-d", "--directory", required=True, help="where to write probe.json and probe.svg")
         add(

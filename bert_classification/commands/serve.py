@@ -14,6 +14,7 @@ from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.archives.named_checkpoint import BERT
+from bert_classification.commands.studied import MODEL_HELP
 from bert_classification.serving.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Serve(Subcommand):
             help="Serve a trained model over HTTP.",
         )
         add = subparser.add_argument
-        add("--archive-path", required=True, help="the archive of the trained model")
+        add("--archive-path", required=True, help=MODEL_HELP)
         add("--predictor", help="a registered predictor (default: the model's own)")
         add("--predictor-args", type=json.loads, default={}, help="JSON of its arguments")
         add("--weights-file", help="a weights file in the place of the archive's")

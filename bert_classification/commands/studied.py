@@ -7,6 +7,8 @@ from allennlp.predictors import Predictor
 from bert_classification.commands.json_lines import open_input
 from bert_classification.predictor import BertPredictor
 
+MODEL_HELP = "the archive of a trained model, or a checkpoint: its directory, or hf:NAME"
+
 
 def open_predictor(model: str, data: str, cuda_device: int) -> BertPredictor:
     """Opens an archive; what is wrong with the name of the data is said before that."""

@@ -51,6 +51,7 @@ class BertForMaskedLM(Model):
     """
 
     default_predictor = "bert_for_masked_lm"
+    starts_from = ("BertForMaskedLM",)
 
     def __init__(
         self,

@@ -26,6 +26,7 @@ class BertForMaskedLMPredictor(BertPredictor):
     example = {
         "text": "She was born in New [MASK] and wrote her first [MASK] at the age of twelve."
     }
+    text_key = "text"
     segment_keys = ("text",)
 
     def predictions_to_labeled_instances(

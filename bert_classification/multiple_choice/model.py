@@ -38,6 +38,7 @@ class BertForMultipleChoice(Model):
     """
 
     default_predictor = "bert_for_multiple_choice"
+    starts_from = ("BertForMultipleChoice",)
 
     def __init__(
         self,

@@ -39,6 +39,7 @@ class BertForNextSentencePrediction(Model):
     """
 
     default_predictor = "bert_for_next_sentence_prediction"
+    starts_from = ("BertForNextSentencePrediction",)
     has_pooled_vector = True
 
     def __init__(

@@ -54,6 +54,7 @@ class BertForPreTraining(Model):
     """
 
     default_predictor = "bert_for_pretraining"
+    starts_from = ("BertForPreTraining",)
 
     def __init__(
         self,

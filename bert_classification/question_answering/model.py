@@ -49,6 +49,7 @@ class BertForQuestionAnswering(Model):
     """
 
     default_predictor = "bert_for_question_answering"
+    starts_from = ("BertForQuestionAnswering",)
 
     def __init__(
         self,

@@ -19,6 +19,7 @@ from bert_classification.token_classification.aggregation import (
     word_probs,
 )
 from bert_classification.token_classification.alignment import Words
+from bert_classification.token_classification.checkpoint import head_settings
 from bert_classification.token_classification.entities import find_entities
 from bert_classification.token_classification.span_f1 import SpanF1
 
@@ -54,6 +55,8 @@ class BertForTokenClassification(Model):
     """
 
     default_predictor = "bert_for_token_classification"
+    starts_from = ("BertForTokenClassification",)
+    head_settings = staticmethod(head_settings)
 
     def __init__(
         self,

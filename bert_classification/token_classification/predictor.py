@@ -42,6 +42,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, while "
         "her brother stayed in London."
     }
+    text_key = "text"
     segment_keys = ("text",)
 
     @property

@@ -14,6 +14,7 @@ from transformers import BertModel
 
 from bert_classification.archives import opening, serialization
 from bert_classification.archives.named_checkpoint import BERT
+from bert_classification.bert.converted import load_archive
 from bert_classification.data.vocabulary import take_over
 
 _allennlps_from_archive: Any = Model.from_archive
@@ -32,6 +33,7 @@ def from_archive(
     # Parameters
 
     archive_file : `str`
+        An archive, a directory of training, a checkpoint's directory, or `hf:NAME`.
     vocab : `Vocabulary`, optional
         Of the new data. For a BERT it becomes the archive's, label by label.
     serialization_dir : `str`, optional
@@ -45,7 +47,7 @@ def from_archive(
     """
     if opening.are_trusted():
         return _allennlps_from_archive.__func__(cls, archive_file, vocab)
-    archive = opening.load_archive(archive_file, overrides={} if bert is None else {BERT: bert})
+    archive = load_archive(archive_file, overrides={} if bert is None else {BERT: bert})
     model, bert = archive.model, getattr(archive.model, "bert", None)
     if not isinstance(bert, BertModel):
         if vocab is not None:
