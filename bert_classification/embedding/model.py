@@ -197,7 +197,7 @@ class BertForEmbedding(Model):
         )
 
     def _collect(self, vectors: Tensor, text_ids: Tensor) -> None:
-        rows, ids = vectors.float().cpu().numpy(), text_ids.tolist()
+        rows, ids = vectors.detach().float().cpu().numpy(), text_ids.tolist()
         queries = [(row[0], own[1]) for row, own in zip(rows, ids)]
         others = [pair for row, own in zip(rows, ids) for pair in zip(own[1:], row[1:])]
         self._retrieval(queries, [(each, vector) for each, vector in others if each])

@@ -11,6 +11,13 @@ RECORD = {
 }
 """What is typed, where the page asks for something else than `/predict`."""
 
+FIRST_KEY = "texts[0]"
+"""How messages name the first field."""
+
+
+def request_of(typed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "similarity", {"texts": [typed["query"], *typed["documents"]]}
+
 
 def shows(page: Any, answer: dict[str, Any]) -> bool:
     own = answer["similarities"][0]

@@ -2,6 +2,7 @@
 
 import numpy
 import pytest
+from allennlp.models import load_archive
 from allennlp.predictors import Predictor
 
 from tests.embedding.support import TEXTS, make_predictor
@@ -66,9 +67,8 @@ class TestRanking:
         assert not Predictor.from_path(archive_of(task)).can_rank
 
     def test_by_the_positive_label_of_pairs(self, archive_of) -> None:
-        predictor = Predictor.from_path(
-            archive_of("classification"), extra_args={"positive_label": "neutral"}
-        )
+        archive = load_archive(archive_of("classification"))
+        predictor = Predictor.from_archive(archive, extra_args={"positive_label": "neutral"})
         outputs = predictor.predict_batch_json(predictor.ranking_records("Why?", TEXTS))
         place = list(predictor.labels).index("neutral")
         assert predictor.ranking_scores(outputs) == [each["probs"][place] for each in outputs]

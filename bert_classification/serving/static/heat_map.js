@@ -1,4 +1,4 @@
-// How near texts are to each other: a square for each two of them, the darker the nearer.
+// How near texts are to each other: a square for each two of them, the darker the nearer, from the farthest two on.
 import { element } from "./elements.js";
 
 const MOST = 30;
@@ -8,18 +8,30 @@ const NUMBERS = 8;
 /** A map of up to 30 texts and the cosines of each with each; arrow keys go from one to the next. */
 export function heatMap(texts, cosines) {
   if (texts.length > MOST) return element("p", { class: "soft" }, `Shown of up to ${MOST} texts.`);
+  const least = Math.min(...cosines.flat());
+  const shade = (cosine) => (cosine - least) / (1 - least || 1);
   const status = element("p", { class: "soft status", role: "status" }, "Arrow keys go from one square to the next.");
   const cells = texts.map((_, row) =>
-    texts.map((_, column) => cell(cosines[row][column], row, column, texts.length, () => choose(row, column))),
+    texts.map((_, column) =>
+      cell(cosines[row][column], shade(cosines[row][column]), row, column, texts.length, () => choose(row, column)),
+    ),
   );
   const choose = (row, column) => {
     cells.flat().forEach((each) => mark(each, each === cells[row][column]));
-    status.replaceChildren(`“${texts[row]}” and “${texts[column]}”: `, element("strong", {}, said(cosines[row][column])));
+    status.replaceChildren(
+      `“${texts[row]}” and “${texts[column]}”: `,
+      element("strong", {}, said(cosines[row][column])),
+    );
   };
   const grid = element(
     "div",
     { role: "grid", class: "heat", "--texts": texts.length, "aria-label": "Cosines of each text with each" },
-    element("div", { role: "row" }, element("span", { role: "gridcell" }, ""), texts.map((_, at) => header("columnheader", at))),
+    element(
+      "div",
+      { role: "row" },
+      element("span", { role: "gridcell" }, ""),
+      texts.map((_, at) => header("columnheader", at)),
+    ),
     texts.map((text, at) => element("div", { role: "row" }, header("rowheader", at, text), cells[at])),
   );
   grid.addEventListener("keydown", (event) => {
@@ -38,11 +50,11 @@ const said = (cosine) => cosine.toFixed(2).replace("-", "−");
 const header = (role, at, text = "") =>
   element("span", { role, title: text }, text ? `${at + 1}. ${text}` : String(at + 1));
 
-function cell(cosine, row, column, count, choose) {
+function cell(cosine, share, row, column, count, choose) {
   const label = `${row + 1} and ${column + 1}: ${said(cosine)}`;
   const attributes = { role: "gridcell", class: "near", tabindex: "-1", title: label, "aria-label": label };
   const shown = count > NUMBERS ? "" : said(cosine);
-  return element("span", { ...attributes, "--share": Math.max(0, cosine), click: choose, focus: choose }, shown);
+  return element("span", { ...attributes, "--share": share, click: choose, focus: choose }, shown);
 }
 
 function mark(each, is) {
