@@ -11,6 +11,7 @@ from bert_classification.data.json_values import describe
 from bert_classification.data.records import RecordError
 from bert_classification.data.values import get_text
 from bert_classification.predictor import BertPredictor
+from bert_classification.reader import BertReader
 from bert_classification.serving.description import REFUSALS, describe_route
 from bert_classification.serving.lines import refuse_records
 from bert_classification.serving.predictions import Predictions
@@ -35,7 +36,9 @@ def add_vectors(
     Adds to an application what the predictor can do: `POST /embed` and `/similarity` where it has
     vectors of texts, and `POST /rank`. A request has at most `max_batch_records` texts.
     """
-    if not isinstance(predictor, BertPredictor):
+    ours = isinstance(predictor, BertPredictor)
+    # Readers of others may take no text beside the first.
+    if not ours or not isinstance(predictor._dataset_reader, BertReader):
         return
     if predictor.can_embed:
         add_comparisons(app, predictions, max_batch_records)
