@@ -49,9 +49,10 @@ def check_settings(settings: VectorSettings, config: BertConfig) -> None:
     count, width = config.num_hidden_layers, config.hidden_size
     beyond = [each for each in layers if not _is_whole(each) or not -count - 1 <= each <= count]
     if beyond or not 0 < len(layers) <= count + 1:
+        fault = beyond[0] if beyond else f"{len(layers)} numbers"
         raise ConfigurationError(
-            f"`layers` has {beyond[0] if beyond else f'{len(layers)} numbers'}; this BERT has the layers 1 to "
-            f"{count}, 0 is that of the embeddings, and -1 the last."
+            f"`layers` has {fault}; this BERT has the layers 1 to {count}, 0 is that of the "
+            "embeddings, and -1 the last."
         )
     if dimensions is not None and (not _is_whole(dimensions) or not 1 <= dimensions <= width):
         raise ConfigurationError(
