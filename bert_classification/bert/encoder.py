@@ -192,7 +192,7 @@ def _encode_padded(
     layer_outputs = {
         name: torch.stack(output[name], dim=1).unflatten(0, shape).float()
         for name in ("hidden_states", "attentions")
-        if output.get(name) is not None and getattr(text_input, f"output_{name}")
+        if getattr(text_input, f"output_{name}")
     }
     # (texts, length, width)
     states = output.last_hidden_state

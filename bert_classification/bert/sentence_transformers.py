@@ -59,7 +59,7 @@ def settle(
         given["layers"] = as_layers(given["layers"])
     own = _find_own(bert_model, serialization_dir, "pooling" in given)
     for key, value in given.items():
-        if own is not None and getattr(own, key) != value:
+        if getattr(own, key, None) not in (None, value):
             logger.warning(
                 "`model.%s` is %s; %s was trained with %s.",
                 *(key, value, bert_model, getattr(own, key)),
