@@ -21,7 +21,6 @@ from bert_classification.commands.json_lines import (
 from bert_classification.commands.studied import open_predictor
 from bert_classification.commands.vector_files import Row, check_path, open_vectors
 from bert_classification.data.outcomes import replace_successes, sentence_of, successes
-from bert_classification.data.token_indexer import PretrainedBertIndexer
 from bert_classification.embedding import (
     BertForEmbedding,
     BertForEmbeddingPredictor,
@@ -121,24 +120,13 @@ def embedder_of(predictor: BertPredictor, args: argparse.Namespace) -> BertForEm
         own = predictor._model.settings._asdict()
         given = {key: own[key] if value is None else value for key, value in given.items()}
     else:
-        reader = BertForEmbeddingReader(token_indexers={"bert": indexer_of(reader, args.model)})
+        if reader.indexer is None:
+            raise ConfigurationError(
+                f"{args.model}: its reader has no indexer `bert-pretrained`, and so no word pieces "
+                "of its BERT."
+            )
+        reader = BertForEmbeddingReader(token_indexers={"bert": reader.indexer})
     model = BertForEmbedding(
         predictor._model.vocab, find_bert(predictor._model), index=reader.indexer_name, **given
     )
     return BertForEmbeddingPredictor(model.eval(), reader)
-
-
-def indexer_of(reader: Any, model: str) -> PretrainedBertIndexer:
-    """Finds the indexer of a reader, ours or another's."""
-    found = [
-        each
-        for value in vars(getattr(reader, "reader", reader)).values()
-        for each in (value.values() if isinstance(value, dict) else [value])
-        if isinstance(each, PretrainedBertIndexer)
-    ]
-    if not found:
-        raise ConfigurationError(
-            f"{model}: its reader has no indexer `bert-pretrained`, and so no word pieces of its "
-            "BERT."
-        )
-    return found[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy
 import pytest
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from sentence_transformers import SentenceTransformer
 
@@ -86,6 +87,22 @@ def test_a_bert_that_was_not_trained_gives_its_own_states(tmp_path, data) -> Non
         wanted.vectors_or_errors([LINES[0], LINES[3]]),
         atol=1e-5,
     )
+
+
+def test_a_reader_of_others(tmp_path, data) -> None:
+    config = Params.from_file("training_config/classification.jsonnet").as_dict()
+    indexers = config["dataset_reader"]["token_indexers"]
+    config["dataset_reader"] = {
+        "type": "text_classification_json",
+        "tokenizer": "whitespace",
+        "token_indexers": indexers,
+    }
+    config["trainer"].update(num_epochs=1, optimizer={"type": "sgd", "lr": 0.0})
+    config["trainer"]["learning_rate_scheduler"] = None
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    allennlp("train", tmp_path / "config.json", "-s", tmp_path / "out")
+    allennlp("embed", tmp_path / "out" / "model.tar.gz", data, tmp_path / "out.npy")
+    assert numpy.allclose(numpy.load(tmp_path / "out.npy")[[0, 3]], expected(), atol=1e-5)
 
 
 def test_many_lines_in_their_order(tmp_path) -> None:
