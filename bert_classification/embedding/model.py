@@ -91,9 +91,7 @@ class BertForEmbedding(Model):
             self.settings.layers,
         )
         set_trainable(self.bert, trainable, gradient_checkpointing)
-        if self.settings.pooling != "pooler" and self.bert.pooler is not None:
-            # Several processes wait for the gradient of whatever is trained.
-            self.bert.pooler.requires_grad_(False)
+        self._freeze_unread()
         self._temperature = temperature
         self._symmetric = symmetric
         self._correlations = CollectedMetric(correlations)
@@ -177,6 +175,16 @@ class BertForEmbedding(Model):
                 )
             vectors = pool_windows(vectors, mask.any(-1), self.settings.pooling)
         return finish_vectors(vectors, self.settings)
+
+    def _freeze_unread(self) -> None:
+        """Freezes what no vector is made of: processes wait for the gradients of all the rest."""
+        layers = self.bert.encoder.layer
+        last = max(each % (len(layers) + 1) for each in self.settings.layers)
+        unread = list(layers[last:])
+        if self.settings.pooling != "pooler" and self.bert.pooler is not None:
+            unread.append(self.bert.pooler)
+        for module in unread:
+            module.requires_grad_(False)
 
     def _check_training(self) -> None:
         if self.settings.pooling == "tokens":

@@ -344,6 +344,16 @@ def test_two_processes_train(tmp_path) -> None:
     assert evaluated["mrr@10"] == pytest.approx(metrics["validation_mrr@10"])
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"layers": 1}, {"layers": [0, -2]}, {"layers": 0}, {"pooling": "pooler"}]
+)
+def test_whatever_is_trained_has_a_gradient(settings) -> None:
+    model = make_model(**settings)
+    model(**tensors(list(make_reader().read(DATA / "dev.jsonl"))))["loss"].backward()
+    for name, weight in model.named_parameters():
+        assert weight.requires_grad == (weight.grad is not None), name
+
+
 def test_pieces_cannot_be_trained() -> None:
     instances = list(make_reader().read(DATA / "dev.jsonl"))[:2]
     with pytest.raises(ConfigurationError, match="`model.pooling` is tokens"):
