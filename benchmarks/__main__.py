@@ -40,7 +40,16 @@ def run(options: argparse.Namespace) -> None:
     warnings.simplefilter("ignore")
     import torch
 
-    from benchmarks import masked_lm, predict, question_answering, reading, serving, start_up, train
+    from benchmarks import (
+        embedding,
+        masked_lm,
+        predict,
+        question_answering,
+        reading,
+        serving,
+        start_up,
+        train,
+    )
     from benchmarks.checkpoints import Setting
     from benchmarks.comparison import (
         HEADER,
@@ -54,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     contests = {
         "predict": predict.contest,
+        "embedding": embedding.contest,
         "train": train.contest,
         "masked_lm": masked_lm.contest,
         "question_answering": question_answering.contest,

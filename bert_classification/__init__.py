@@ -22,6 +22,7 @@ from bert_classification.commands import (
     attack,
     convert,
     demo,
+    embed,
     explain,
     export_hf,
     from_hf,
@@ -33,6 +34,7 @@ from bert_classification.commands import (
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer
 from bert_classification.data.batch_sampler import TokenBudgetSampler
 from bert_classification.data.token_indexer import PretrainedBertIndexer
+from bert_classification.embedding import *
 from bert_classification.masked_lm import *
 from bert_classification.multiple_choice import *
 from bert_classification.next_sentence_prediction import *

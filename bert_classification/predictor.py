@@ -82,6 +82,10 @@ class BertPredictor(Predictor):
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
     attacked_keys : `Tuple[str, ...]`
         Those of them whose words an attack may change; by default all.
+    can_embed : `bool`
+        Whether the output for a `text` has its vector as `embedding`.
+    can_rank : `bool`
+        Whether `ranking_records` and `ranking_scores` tell how well documents fit a query.
     """
 
     input_keys: tuple[str, ...] = ()
@@ -92,6 +96,8 @@ class BertPredictor(Predictor):
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
+    can_embed: Any = False
+    can_rank: Any = False
 
     _dataset_reader: Any
     _model: Any
@@ -291,6 +297,14 @@ class BertPredictor(Predictor):
         if not isinstance(tokens, TokensField):
             copied.fields["tokens"] = TokensField(tokens, self._dataset_reader.tokenizer)  # type: ignore[index]
         return copied
+
+    def ranking_records(self, query: str, documents: Sequence[str]) -> list[JsonDict]:
+        """Makes the records by whose outputs documents are ranked."""
+        return [{"text": query, "text_pair": document} for document in documents]
+
+    def ranking_scores(self, outputs: Sequence[JsonDict]) -> list[float]:
+        """Gives each document a score, a higher one to those that fit better."""
+        raise NotImplementedError
 
     def get_interpretable_layer(self) -> torch.nn.Embedding:
         return self._bert.embeddings.word_embeddings

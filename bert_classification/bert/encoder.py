@@ -1,7 +1,8 @@
 """BERT over a batch of texts without computing padding; see `packing`."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Optional
+from threading import get_ident
+from typing import Any, NamedTuple, Optional
 
 import torch
 from allennlp.data import TextFieldTensors
@@ -10,6 +11,8 @@ from transformers import BertModel
 
 from bert_classification.bert.inputs import check_run, get_tensors
 from bert_classification.bert.packing import ATTENTION, Packing, pack, round_up
+
+LAST_LAYER = (-1,)
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,15 @@ class TextInput:
         The piece that every text begins with; `None` where no tokenizer is known.
     output_hidden_states, output_attentions : `bool`
         Whether the hidden states of all layers, and the attention weights, are wanted.
+    layers : `Tuple[int, ...]`
+        The layers whose mean the hidden states are: 0 is that of the embeddings, -1 the last.
     """
 
     index: str = "bert"
     cls_id: Optional[int] = None
     output_hidden_states: bool = False
     output_attentions: bool = False
+    layers: tuple[int, ...] = LAST_LAYER
 
     def get_tensors(self, tokens: TextFieldTensors) -> dict[str, Tensor]:
         """Gives the `input_ids`, `token_type_ids` and `mask` of the field; see `inputs`."""
@@ -67,7 +73,7 @@ def encode_field(bert: BertModel, tokens: TextFieldTensors, text_input: TextInpu
     check_run(bert, *tensors, text_input.cls_id)
     if text_input.output_hidden_states or text_input.output_attentions:
         return _encode_padded(bert, *tensors, text_input)
-    return _encode_packed(bert, *tensors)
+    return _encode_packed(bert, *tensors, text_input.layers)
 
 
 def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor) -> Encoded:
@@ -92,7 +98,11 @@ def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Ten
 
 
 def _encode_packed(
-    bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor
+    bert: BertModel,
+    input_ids: Tensor,
+    token_type_ids: Tensor,
+    mask: Tensor,
+    layers: tuple[int, ...] = LAST_LAYER,
 ) -> Encoded:
     # Any other attention would let the texts of the row see each other.
     assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
@@ -104,9 +114,9 @@ def _encode_packed(
     # (1, pieces, width)
     embedded = _embed(bert, input_ids, token_type_ids, packing)
     rounded, length_groups = round_up(embedded, packing.length_groups)
-    output = bert.encoder(rounded, length_groups=length_groups)
+    states = _run_layers(bert, rounded, layers, length_groups=length_groups)
     # (pieces, width)
-    packed = output.last_hidden_state[0, : embedded.size(1)]
+    packed = states[0, : embedded.size(1)]
     pooled = None
     if bert.pooler is not None:
         # (texts, 1, width), since the pooler takes the first piece of a padded batch.
@@ -116,6 +126,28 @@ def _encode_packed(
     hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
     hidden_states = hidden_states.index_copy(0, packing.indices, packed)
     return Encoded(hidden_states.view(*shape, -1), pooled)
+
+
+def _run_layers(
+    bert: BertModel, embedded: Tensor, layers: tuple[int, ...], **options: Any
+) -> Tensor:
+    """Gives the mean of what these layers make of a row of embeddings, of the same shape."""
+    if layers == LAST_LAYER:
+        return bert.encoder(embedded, **options).last_hidden_state
+    states, thread = [embedded], get_ident()
+
+    def keep(layer: torch.nn.Module, inputs: Any, output: Tensor) -> None:
+        # Another thread may run the same layers.
+        if get_ident() == thread:
+            states.append(output.to(embedded.dtype))
+
+    hooks = [layer.register_forward_hook(keep) for layer in bert.encoder.layer]
+    try:
+        bert.encoder(embedded, **options)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack([states[layer] for layer in layers]).mean(0)
 
 
 def _embed(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, packing: Packing) -> Tensor:
@@ -151,7 +183,7 @@ def _encode_padded(
         token_type_ids=token_type_ids.reshape(-1, length),
         attention_mask=mask,
         position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
-        output_hidden_states=text_input.output_hidden_states,
+        output_hidden_states=text_input.output_hidden_states or text_input.layers != LAST_LAYER,
         output_attentions=text_input.output_attentions,
         attention_weights=True,
         use_cache=False,
@@ -160,10 +192,13 @@ def _encode_padded(
     layer_outputs = {
         name: torch.stack(output[name], dim=1).unflatten(0, shape).float()
         for name in ("hidden_states", "attentions")
-        if output.get(name) is not None
+        if getattr(text_input, f"output_{name}")
     }
     # (texts, length, width)
-    hidden_states = output.last_hidden_state * mask.unsqueeze(-1)
+    states = output.last_hidden_state
+    if text_input.layers != LAST_LAYER:
+        states = torch.stack([output.hidden_states[layer] for layer in text_input.layers]).mean(0)
+    hidden_states = states * mask.unsqueeze(-1)
     pooled = None
     if bert.pooler is not None:
         # (texts, width)

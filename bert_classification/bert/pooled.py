@@ -8,6 +8,7 @@ from allennlp.data import TextFieldTensors
 from torch import Tensor
 
 from bert_classification.bert.encoder import encode_field
+from bert_classification.bert.pooling import pool_windows
 
 
 def pooled_vectors(model: Any, tokens: TextFieldTensors) -> Tensor:
@@ -30,7 +31,6 @@ def pooled_vectors(model: Any, tokens: TextFieldTensors) -> Tensor:
         pooled = encode_field(model.bert, tokens, plain).pooled
         assert pooled is not None
         if pooled.dim() == 3:
-            # (batch_size, windows, 1)
-            present = plain.get_tensors(tokens)["mask"].any(-1, keepdim=True)
-            pooled = pooled.masked_fill(~present, 0.0).sum(1) / present.sum(1)
+            present = plain.get_tensors(tokens)["mask"].any(-1)
+            pooled = pool_windows(pooled, present, "mean")
         return pooled.float().cpu()

@@ -10,6 +10,7 @@ from transformers import BertForSequenceClassification, BertModel
 
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
+from bert_classification.bert.pooling import pool_windows
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.classification.checkpoint import head_settings
 from bert_classification.classification.label_weights import PerLabel, log_odds
@@ -171,17 +172,6 @@ def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) ->
     known = namespace in vocab.get_namespaces()
     names = vocab.get_index_to_token_vocabulary(namespace) if known else {}
     return [names.get(index, str(index)) for index in range(num_labels or len(names))]
-
-
-def pool_windows(logits: Tensor, present: Tensor, pooling: str) -> Tensor:
-    """
-    Pools the logits of windows, shape `(batch_size, windows, num_labels)`, over those that are
-    `present`, shape `(batch_size, windows)`, to the shape `(batch_size, num_labels)`.
-    """
-    absent = ~present.unsqueeze(-1)
-    if pooling == "max":
-        return logits.masked_fill(absent, -torch.inf).amax(1)
-    return logits.masked_fill(absent, 0.0).sum(1) / present.sum(1, keepdim=True)
 
 
 def check_pooling(pooling: str) -> str:

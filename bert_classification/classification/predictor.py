@@ -1,15 +1,19 @@
 import math
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
-from allennlp.data import Instance
+from allennlp.data import DatasetReader, Instance
+from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from bert_classification.classification.objectives import MultiLabel
+from bert_classification.classification.objectives import MultiLabel, Regression
 from bert_classification.data.values import find_label
 from bert_classification.predictor import BertPredictor
+
+RELEVANT = ("1", "true", "yes", "relevant", "entailment", "duplicate", "equivalent", "paraphrase")
+"""Names that labels of pairs which belong together have in the usual data, in lower case."""
 
 
 @Predictor.register("bert_for_classification")
@@ -17,6 +21,14 @@ class BertForClassificationPredictor(BertPredictor):
     """
     `{"text": ..., "text_pair": ...?}` to `{"label": ..., "probs": [...], "logits": [...]}`; the
     order of `probs` is that of the labels in the model's vocabulary.
+
+    # Parameters
+
+    positive_label : `str`, optional
+        The label of pairs that belong together, by whose probability documents are ranked; by
+        default one of `RELEVANT`. A regression ranks by its score.
+    model, dataset_reader, others :
+        See `BertPredictor`.
     """
 
     input_keys = ("text", "sentence", "text_pair")
@@ -26,6 +38,29 @@ class BertForClassificationPredictor(BertPredictor):
     text_key = "text"
     takes_any_reader = True
     segment_keys = ("text", "text_pair")
+
+    def __init__(
+        self,
+        model: Model,
+        dataset_reader: DatasetReader,
+        positive_label: Optional[str] = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(model, dataset_reader, **kwargs)
+        known = [name for name in self.labels if name.lower() in RELEVANT]
+        if positive_label is not None:
+            known = [self.labels[find_label(positive_label, self.labels)]]
+        self._positive = list(self.labels).index(known[0]) if len(known) == 1 else None
+
+    @property
+    def can_rank(self) -> bool:
+        return self._positive is not None or isinstance(self._model.objective, Regression)
+
+    def ranking_scores(self, outputs: Sequence[JsonDict]) -> list[float]:
+        """Gives the scores of a regression, or the probabilities of the positive label."""
+        if isinstance(self._model.objective, Regression):
+            return [output["score"] for output in outputs]
+        return [output["probs"][self._positive] for output in outputs]
 
     @property
     def labels(self) -> Sequence[str]:

@@ -28,9 +28,12 @@ from bert_classification.archives.extraction import (
     prefix_errors,
 )
 from bert_classification.archives.fit import without_buffers
+from bert_classification.archives.names import objects
 from bert_classification.archives.seal import sealed
 from bert_classification.archives.weights import State
 from bert_classification.bert.converted import find_archive
+from bert_classification.bert.pooling import check_settings
+from bert_classification.bert.sentence_transformers import read_kept, write_modules
 from bert_classification.commands.model_card import model_card
 from bert_classification.commands.onnx import check_onnx, write_onnx
 
@@ -65,7 +68,8 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
     """
     Writes a directory for `from_pretrained`: config.json, with the names of the labels,
     model.safetensors, the tokenizer's files, README.md, and with `onnx` model.onnx. Neither the
-    archive's model nor its reader is built: what its configuration asks for is not run.
+    archive's model nor its reader is built: what its configuration asks for is not run. A model of
+    vectors has the files of sentence-transformers beside them.
 
     # Raises
 
@@ -80,6 +84,7 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
     with prefix_errors(archive), sealed(str(archived.root)):
         contents = _read(archived)
     _write(contents, directory, _find_metrics(archived), onnx)
+    _write_vectors(archived, contents, directory)
     name = type(contents.head).__name__
     logger.info("%s: %s with its tokenizer is in %s", archive, name, directory)
 
@@ -120,6 +125,30 @@ def _write(
     Path(directory, "README.md").write_text(card, encoding="utf-8")
     if onnx:
         write_onnx(contents.head, os.path.join(directory, "model.onnx"))
+
+
+def _write_vectors(archived: ArchivedBert, contents: _Contents, directory: str) -> None:
+    """Writes what sentence-transformers reads, of a model that says how it makes vectors."""
+    settings = read_kept(archived.root)
+    if settings is None:
+        return
+    check_settings(settings, contents.head.config)
+    longest = contents.tokenizer.model_max_length
+    for each in objects(read_config(archived.root).get("dataset_reader")):
+        if type(each.get("max_pieces")) is int:
+            longest = min(longest, each["max_pieces"])
+    missing = write_modules(directory, settings, contents.head.config, longest)
+    if missing:
+        logger.warning(
+            "sentence-transformers has no place for %s: %s is for transformers alone.",
+            *(missing, directory),
+        )
+    if settings.dimensions:
+        logger.warning(
+            "Open it with SentenceTransformer(%r, truncate_dim=%d), which cuts vectors once they "
+            "are normalized.",
+            *(directory, settings.dimensions),
+        )
 
 
 def _find(archive: str) -> ArchivedBert:

@@ -9,7 +9,6 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance, Vocabulary
 from allennlp.data.fields import ListField, TextField
 
-from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.data.records import RecordError
 from bert_classification.data.text_field import WordPieceField, num_word_pieces
 from bert_classification.data.token_indexer import PretrainedBertIndexer
@@ -45,7 +44,8 @@ class ForeignReader:
 
     def __init__(self, reader: DatasetReader, vocab: Vocabulary, gold_key: str) -> None:
         self.reader = reader
-        self.tokenizer = find_tokenizer(reader)
+        self.indexer = find_indexer(reader)
+        self.tokenizer = None if self.indexer is None else self.indexer.tokenizer
         self._vocab = vocab
         parameters = inspect.signature(reader.text_to_instance).parameters.values()
         variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -115,15 +115,15 @@ class ForeignReader:
         return instance
 
 
-def find_tokenizer(reader: DatasetReader) -> Optional[WordPieceTokenizer]:
-    """Finds the word pieces of a reader with one indexer `bert-pretrained`, else `None`."""
+def find_indexer(reader: DatasetReader) -> Optional[PretrainedBertIndexer]:
+    """Finds the indexer `bert-pretrained` of a reader that has one such; else `None`."""
     indexers = [
         each
         for value in vars(reader).values()
         for each in (value.values() if isinstance(value, dict) else ())
         if isinstance(each, PretrainedBertIndexer)
     ]
-    return indexers[0].tokenizer if len(indexers) == 1 else None
+    return indexers[0] if len(indexers) == 1 else None
 
 
 def as_word_pieces(field: Field) -> Field:

@@ -1,5 +1,6 @@
-from typing import Any
+from typing import Any, Sequence
 
+from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
@@ -26,6 +27,11 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     takes_any_reader = True
     segment_keys = ("text", "text_pair")
     labels = LABELS
+    can_rank = True
+
+    def ranking_scores(self, outputs: Sequence[JsonDict]) -> list[float]:
+        """Gives the probabilities that a document goes on from the query."""
+        return [output["is_next_probability"] for output in outputs]
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]

@@ -21,6 +21,7 @@ from bert_classification.serving.pages import add_pages
 from bert_classification.serving.predictions import Predictions
 from bert_classification.serving.responses import HeadersMiddleware, StrictJSONResponse
 from bert_classification.serving.settings import Settings
+from bert_classification.serving.vectors import add_vectors
 
 
 def make_app(
@@ -72,6 +73,7 @@ def make_app(
         predictions.predict_batch
     )
 
+    add_vectors(app, predictor, predictions, settings.max_batch_records)
     add_probes(app, metrics)
     add_docs(app)
 

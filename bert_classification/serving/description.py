@@ -90,6 +90,28 @@ EXPLANATIONS: dict[str, tuple[str, str, JsonDict]] = {
 }
 """What each route that explains an answer does, what it gives, and the schema of that."""
 
+COMPARISONS: dict[str, tuple[str, JsonDict, JsonDict, JsonDict]] = {
+    "/embed": (
+        "The vectors of texts, in their order.",
+        {"texts": ["The soup was cold.", "It rained."]},
+        _object(texts=_array(TEXT)),
+        _object(embeddings=_array(_array(NUMBER))),
+    ),
+    "/similarity": (
+        "How near each text is to each other one: the cosines of their vectors.",
+        {"texts": ["The soup was cold.", "It rained."]},
+        _object(texts=_array(TEXT)),
+        _object(similarities=_array(_array(NUMBER))),
+    ),
+    "/rank": (
+        "Documents, the one that fits a query best first; with `top_k` so many of them.",
+        {"query": "Was it warm?", "documents": ["The soup was cold.", "It rained."], "top_k": 1},
+        _object(query=TEXT, documents=_array(TEXT), top_k=WHOLE),
+        _object(ranking=_array(_object(index=WHOLE, score=NUMBER, document=TEXT))),
+    ),
+}
+"""What each route that compares texts gives, an example, and the schemas of request and answer."""
+
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
@@ -150,6 +172,16 @@ def describe_explanation(
     answered = {"description": given, "content": {media_type: {"schema": schema}}}
     request = request_body(record_schema(predictor), getattr(predictor, "example", None))
     return {"summary": summary, "openapi_extra": {**request, "responses": {"200": answered}}}
+
+
+def describe_route(path: str) -> JsonDict:
+    """Makes what FastAPI is told of a route of `COMPARISONS`."""
+    summary, example, schema, answer = COMPARISONS[path]
+    required = [key for key in schema["properties"] if key != "top_k"]
+    content = {"application/json": {"schema": answer}}
+    request = request_body({**schema, "required": required}, example)
+    responses = {"200": {"description": summary, "content": content}}
+    return {"summary": summary, "openapi_extra": {**request, "responses": responses}}
 
 
 def required_keys(predictor: BertPredictor, example: JsonDict) -> list[str]:

@@ -53,14 +53,14 @@ class Predictions:
         self._large = ThreadPoolExecutor(1, "large")
 
     async def predict(self, request: Request) -> StrictJSONResponse:
-        ((record, outcome),) = await self._outcomes(request, one_record)
+        ((record, outcome),) = await self.outcomes(request, one_record)
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             raise outcome
         status = 422 if isinstance(outcome, RecordError) else 200
         return StrictJSONResponse(self._output(record, outcome), status)
 
     async def predict_batch(self, request: Request) -> StrictJSONResponse:
-        outcomes = await self._outcomes(request, self._several_records)
+        outcomes = await self.outcomes(request, self._several_records)
         return StrictJSONResponse([self._output(*each) for each in outcomes])
 
     async def read_record(self, request: Request, max_pieces: Optional[int] = None) -> JsonDict:
@@ -95,7 +95,8 @@ class Predictions:
             logger.info("%s %r", request.url.path, body)
         return body
 
-    async def _outcomes(self, request: Request, check: Check) -> list[tuple[Any, Outcome]]:
+    async def outcomes(self, request: Request, check: Check) -> list[tuple[Any, Outcome]]:
+        """Gives the records that `check` makes of a body, each with its output or an exception."""
         body = await self._read_body(request)
         async with self._model.slot():
             return await unless_gone(request, self._run(body, check))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Iterator
 
+import torch
 import torch.distributed
 from allennlp.common.util import is_distributed
 from allennlp.nn import util as nn_util
@@ -52,3 +53,37 @@ def of_all_processes(values: list) -> list:
     parts: list = [None] * torch.distributed.get_world_size()
     torch.distributed.all_gather_object(parts, values)
     return [value for part in parts for value in part]
+
+
+class _Gather(torch.autograd.Function):
+    """Rows of all processes, shape `(processes, *)`; their gradients add up over the processes."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: torch.Tensor) -> torch.Tensor:
+        parts = [torch.empty_like(rows) for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather(parts, rows.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        gradient = gradient.contiguous()
+        torch.distributed.all_reduce(gradient)
+        return gradient[torch.distributed.get_rank()]
+
+
+def gather_rows(rows: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """
+    Gathers the rows of all processes that train together, with their gradients; of this one where
+    it is alone. Whoever has fewer rows than another adds rows of zeros.
+
+    # Returns
+
+    The rows, and at which of them those of this process begin.
+    """
+    if _alone.get() or not is_distributed():
+        return rows, 0
+    longest = torch.tensor(len(rows), device=rows.device)
+    torch.distributed.all_reduce(longest, torch.distributed.ReduceOp.MAX)
+    padded = rows.new_zeros(int(longest), *rows.shape[1:])
+    padded = torch.cat([rows, padded[len(rows) :]])
+    return _Gather.apply(padded).flatten(0, 1), torch.distributed.get_rank() * len(padded)

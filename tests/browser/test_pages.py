@@ -25,7 +25,23 @@ def with_markup(value: Any) -> Any:
 
 def shows(page: Page, task: str, answer: dict[str, Any]) -> bool:
     """Tells whether the page shows an answer as its task is shown."""
-    return importlib.import_module(f"tests.{task}.page").shows(page, answer)
+    return module_of(task).shows(page, answer)
+
+
+def module_of(task: str) -> Any:
+    return importlib.import_module(f"tests.{task}.page")
+
+
+def typed_record(task: str) -> dict[str, Any]:
+    """Gives what is typed, in other words than the example's."""
+    return getattr(module_of(task), "RECORD", None) or short_record(task)
+
+
+def request_of(task: str, page: Page, typed: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Gives the path that the page asks, and the record that it sends."""
+    if hasattr(module_of(task), "request_of"):
+        return module_of(task).request_of(typed)
+    return "predict", {**page.example(), **typed}
 
 
 class TestEveryTask:
@@ -46,13 +62,12 @@ class TestEveryTask:
             assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
     def test_type_submit_and_read(self, task, page) -> None:
-        # In other words than the example's.
-        typed = short_record(task)
-        record = {**page.example(), **typed}
+        typed = typed_record(task)
+        path, record = request_of(task, page, typed)
         page.fill(typed)
         page.submit(page("#fields textarea")[0])
         answer = page.answer()
-        expected = httpx.post(f"{page.url}predict", json=record).json()
+        expected = httpx.post(page.url + path, json=record).json()
         assert set(answer) == set(expected)
         assert answer.get("label") == expected.get("label")
         assert answer.get("text") == expected.get("text")
@@ -61,25 +76,26 @@ class TestEveryTask:
         assert json.loads(re.search(r"-d '(.*)'$", curl, re.DOTALL)[1]) == record
 
     def test_a_bad_input_gets_a_sentence_and_stays(self, task, page) -> None:
-        page.fill(short_record(task))
+        page.fill(typed_record(task))
         first, *others = page("#fields textarea, .list input")
         rest = [each.get_property("value") for each in others]
         page.type(first, " ")
         page.submit(first)
         (error,) = page("#error[role=alert]")
-        key = first.get_attribute("id").removeprefix("field-")
+        own = first.get_attribute("id").removeprefix("field-")
+        key = getattr(module_of(task), "FIRST_KEY", own)
         assert error.text == f"{key}: the text is empty."
         assert [each.get_property("value") for each in others] == rest
-        page.fill(short_record(task))
+        page.fill(typed_record(task))
         page.submit(first)
         assert error.text == "" and shows(page, task, page.answer())
 
     def test_markup_stays_text(self, task, page) -> None:
-        record = {key: with_markup(value) for key, value in short_record(task).items()}
+        record = {key: with_markup(value) for key, value in typed_record(task).items()}
         page.fill(record)
         page.submit(page("#fields textarea")[0])
         assert page("#view > *") and not page("img, [onerror]")
-        if importlib.import_module(f"tests.{task}.page").QUOTES_THE_INPUT:
+        if module_of(task).QUOTES_THE_INPUT:
             assert MARKUP in page.text_without("#view", "small")
         if task in EXPLAINED:
             page.switch_on(*EXPLANATIONS)
@@ -161,3 +177,23 @@ def test_a_server_with_a_token_is_asked_with_it(browser, guarded_url) -> None:
     assert TOKEN not in browser.page_source
     noted = [entry["message"] for entry in browser.get_log("browser")]
     assert all("status of 401" in message for message in noted)
+
+
+@pytest.mark.parametrize("task", ["embedding"], indirect=True)
+def test_arrow_keys_say_how_near_two_texts_are(page) -> None:
+    texts = request_of("embedding", page, page_form(page))[1]["texts"]
+    cosines = page.answer()["similarities"]
+    page(".near[tabindex='0']")[0].send_keys(Keys.ARROW_RIGHT)
+    page.browser.switch_to.active_element.send_keys(Keys.ARROW_DOWN)
+    page.browser.switch_to.active_element.send_keys(Keys.END)
+    last = len(texts) - 1
+    said = f"“{texts[1]}” and “{texts[last]}”: {cosines[1][last]:.2f}".replace("-", "−")
+    assert page.texts(".heat + [role=status]") == [said]
+    assert len(page(".near[aria-selected=true]")) == 1
+
+
+def page_form(page: Page) -> dict[str, Any]:
+    query, *documents = (
+        each.get_property("value") for each in page("#fields textarea, .list input")
+    )
+    return {"query": query, "documents": documents}

@@ -25,7 +25,7 @@ async function start() {
     signal: () => request.signal,
     failed: showError,
   });
-  form.fill(about.example);
+  form.fill(task.example ?? about.example);
   await submit();
 }
 
@@ -36,7 +36,7 @@ function listen() {
   });
   byId("form").addEventListener("reset", (event) => {
     event.preventDefault();
-    form.fill(about.example);
+    form.fill(task.example ?? about.example);
     submit();
   });
   byId("form").addEventListener("keydown", (event) => {
@@ -67,7 +67,7 @@ async function submit() {
 }
 
 async function answer(signal) {
-  if (!about.stream) return show(await ask("predict", record, signal));
+  if (!about.stream) return show(await ask(task.path ?? "predict", record, signal));
   for await (const output of askForLines("stream", record, signal)) show(output);
 }
 
@@ -89,7 +89,7 @@ function busy(is) {
 }
 
 function curl() {
-  const url = new URL("predict", location.href);
+  const url = new URL(task.path ?? "predict", location.href);
   const body = JSON.stringify(record).replaceAll("'", "'\\''");
   return `curl -s '${url}' -H 'Content-Type: application/json' \\\n  -d '${body}'`;
 }

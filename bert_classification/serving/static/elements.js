@@ -28,8 +28,8 @@ export function percent(share) {
 const AT_ONCE = 8;
 
 /**
- * A list of named shares between 0 and 1, drawn as bars: `{name, share, chosen, note}`. With `pick`
- * each is a button that calls it with its row. What is too much to see at once is folded.
+ * A list of named shares between 0 and 1, drawn as bars: `{name, share, chosen, note}`, and
+ * `said` where that is no percentage. With `pick` each is a button that calls it with its row. What is too much to see at once is folded.
  */
 export function bars(rows, { ordered = false, label, pick } = {}) {
   const items = rows.map((row) => element("li", { class: row.chosen ? "chosen" : "" }, bar(row, pick)));
@@ -49,7 +49,7 @@ export function bars(rows, { ordered = false, label, pick } = {}) {
 function bar(row, pick) {
   const parts = [
     element("span", { class: "name" }, row.name, row.note ? element("small", {}, row.note) : ""),
-    element("span", { class: "share" }, percent(row.share)),
+    element("span", { class: "share" }, row.said ?? percent(row.share)),
     element("span", { class: "track", "--share": row.share }),
   ];
   return pick

@@ -1,6 +1,6 @@
 """
-One more task costs its own files and two lines of what exists: `ninth_task/`, laid into a copy of
-this repository, is found by the tests of all tasks, has a page, and is exported.
+One more task costs its own files and two lines of what exists: `one_more_task/`, laid into a copy
+of this repository, is found by the tests of all tasks, has a page, and is exported.
 """
 
 import shutil
@@ -32,7 +32,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(source, copy)
         else:
             shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
-    lay_down(copy / "tests" / "ninth_task", copy)
+    lay_down(copy / "tests" / "one_more_task", copy)
     return copy
 
 
