@@ -10,7 +10,7 @@ from sentence_transformers import SentenceTransformer
 from benchmarks.checkpoints import Setting, archive
 from benchmarks.comparison import Contest, Row, per_second
 from benchmarks.texts import comments
-from demo import embedded_bert
+from bert_classification.commands.demo import embedded_bert
 
 COMMENTS = 1000
 TOLERANCE = 1e-5

@@ -8,7 +8,6 @@ from typing import Any, Mapping, NamedTuple, Optional, Sequence
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
 
-BARE = "BertModel"
 PREFIX = "bert_for_"
 
 
@@ -68,11 +67,6 @@ def find_task(name: str, architectures: Optional[Sequence[str]], task: Optional[
     if found is not None:
         return found
     heads = "; ".join(f"{_short(each)} ({', '.join(known[each].starts_from)})" for each in known)
-    if architecture == BARE:
-        raise ConfigurationError(
-            f"{name} is a bare {BARE}, without the head of a task, which `allennlp train` gives "
-            f"it; expected a checkpoint with one: {heads}."
-        )
     raise ConfigurationError(
         f"{name} has the head {architecture!r} (`architectures` in its config.json), which is that "
         f"of no task here; expected one of {heads}."
