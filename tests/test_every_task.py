@@ -143,7 +143,7 @@ def test_word_importance(task, archive_of, serve) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_readme_asks_the_server_of_each_task(task, archive_of) -> None:
     lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    (row,) = [line for line in lines if line.startswith(f"| {task} |")]
+    (row,) = [line for line in lines if line.startswith((f"| [{task}]", f"| {task} |"))]
     record = json.loads(row.split("|")[3].strip(" `"))
     output = Predictor.from_path(archive_of(task)).predict_json(record)
     assert set(predictor_class(task).output_keys) <= set(output)
