@@ -17,7 +17,7 @@ from bert_classification.archives.extraction import extract
 from bert_classification.archives.opening import trusted_archives
 from bert_classification.bert.converted import find_archive
 from tests.bert.published import LABELS, publish, put_on_hub, rewrite
-from tests.support import BERT, FIXTURES, ROOT, run_allennlp, write_lines
+from tests.support import FIXTURES, ROOT, run_allennlp, write_lines
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 RECORD = {"text": "The soup was cold."}
