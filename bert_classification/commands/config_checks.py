@@ -16,6 +16,7 @@ from allennlp.modules import TokenEmbedder
 
 from bert_classification.archives.names import objects
 from bert_classification.bert.token_embedder import check_level
+from bert_classification.commands.config_keys import check_keys
 from bert_classification.commands.old_configs import Config, check_style
 from bert_classification.data.files import read_lines
 from bert_classification.data.json_values import describe
@@ -40,6 +41,7 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
         config = params.as_dict(quiet=True)
         check_style(config)
         check_sections(config, trains)
+        check_keys(config)
         check_embedders(config)
         if trains:
             check_devices(config.get("trainer") or {}, torch.cuda.device_count())

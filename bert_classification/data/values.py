@@ -88,7 +88,9 @@ def get_number(values: Mapping[str, Any]) -> float:
 
 
 def _get_gold(values: Mapping[str, Any]) -> Any:
-    if values.get("label") is None:
+    if "label" in values and values["label"] is None:
+        raise RecordError("`label` is null, and training and evaluation need it.")
+    if "label" not in values:
         raise RecordError(
             f"no key `label`, which training and evaluation need; the record has "
             f"{name_keys(values)}. For another name set "
@@ -118,6 +120,8 @@ def check_label(text: str, key: str = "label") -> str:
     names the key, for another one.
     """
     check_unicode(key, text)
+    if not text.strip():
+        raise RecordError(f"`{key}` is empty; expected the name of a label.")
     if "\n" in text or "\r" in text:
         raise RecordError(
             f"`{key}`: {shorten(repr(text))} holds a line break; a vocabulary has one label a "
