@@ -42,7 +42,7 @@ def check_keys(config: Mapping[str, Any]) -> None:
 
 
 def parameters_of(registry: Any, name: str) -> set[str]:
-    """Gives the keys that a registered class of ours may be given, `type` too; of another's none."""
+    """Gives the keys that a class of ours may be given, and `type`; of another's none."""
     kind, constructor = Registrable._registry[registry].get(name, (None, None))
     if kind is None or not kind.__module__.startswith("bert_classification."):
         return set()
