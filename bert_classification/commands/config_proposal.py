@@ -301,6 +301,9 @@ SMALL, SMALL_RATE = 512, 1e-4
 def _propose_steps(train: Seen, draft: Draft, bert: Bert) -> None:
     pace = next(each for each in PACES if train.size < each.rows)
     patience = draft.get("trainer.patience")
+    if patience and pace.epochs >= 10:
+        # The first epochs over few examples often find nothing at all, as of rare spans.
+        patience = draft.set("trainer.patience", pace.epochs // 2)
     sooner = f"; training ends sooner when {patience} of them in a row bring nothing"
     draft.set("trainer.num_epochs", pace.epochs, f"{pace.why}{sooner if patience else ''}.")
     rate, why = pace.rate, "Of 5e-5, 3e-5 and 2e-5 (Devlin et al. 2019), the lower the more data."
