@@ -8,7 +8,7 @@ from allennlp.nn.util import batched_span_select
 from torch import Tensor
 from transformers import BertModel
 
-from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.encoder import LAST_LAYER, TextInput, encode_field
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 
 SUB_TOKEN_MODES = ("average", "first", "last", "pieces")
@@ -63,8 +63,11 @@ class PretrainedBertEmbedder(TokenEmbedder):
         self._layers = _check_layers(layers, scalar_mix, bert.config.num_hidden_layers)
         self._mix = ScalarMix(len(self._layers)) if scalar_mix else None
         self._sub_token_mode = sub_token_mode
+        is_last = self._layers == [bert.config.num_hidden_layers]
         self._text_input = TextInput(
-            cls_id=cls_id, output_hidden_states=self._layers != [bert.config.num_hidden_layers]
+            cls_id=cls_id,
+            output_hidden_states=scalar_mix,
+            layers=LAST_LAYER if is_last or scalar_mix else tuple(self._layers),
         )
 
     def get_output_dim(self) -> int:
@@ -103,11 +106,11 @@ class PretrainedBertEmbedder(TokenEmbedder):
 
     def _vectors(self, tokens: dict[str, dict[str, Tensor]]) -> Tensor:
         encoded = encode_field(self.bert, tokens, self._text_input)
-        if not self._text_input.output_hidden_states:
+        if self._mix is None:
             return encoded.hidden_states
         # (batch_size, layers, pieces, width)
         layers = encoded.layer_outputs["hidden_states"][:, self._layers]
-        return layers.mean(1) if self._mix is None else self._mix(list(layers.unbind(1)))
+        return self._mix(list(layers.unbind(1)))
 
     def _of_tokens(self, vectors: Tensor, spans: Any) -> Tensor:
         if self._sub_token_mode in ("first", "last"):
