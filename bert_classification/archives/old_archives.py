@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, Optional
 
 from allennlp.data import DatasetReader
-from allennlp.modules import TokenEmbedder
 
 from bert_classification.archives.extraction import InvalidArchiveError
 from bert_classification.archives.names import objects, walk
@@ -48,13 +47,14 @@ def check_embedder(config: Mapping[str, Any]) -> None:
         for each in objects(config.get("model"))
         for inner in objects(each.get("text_field_embedder"))
     ]
-    if EMBEDDER in TokenEmbedder.list_available():
+    if find_version(config) is None:
         return
     if any(each.get("type") == EMBEDDER for each in embedders):
         raise InvalidArchiveError(
             f"it is an archive of AllenNLP 0.9 whose model `{model_type(config)}` stands on the "
-            f"embedder `{EMBEDDER}`, which took the last piece of each word; there is none of that "
-            "kind here, and `allennlp convert` does not take it either."
+            f"embedder `{EMBEDDER}`, whose weights have other names today, and `allennlp convert` "
+            "does not take it either: train it again on the embedder of that name, with "
+            "`sub_token_mode: last`, and `token_mask: true` of the indexer."
         )
 
 

@@ -27,7 +27,7 @@ class BertForClassificationPredictor(BertPredictor):
     positive_label : `str`, optional
         The label of pairs that belong together, by whose probability documents are ranked; by
         default one of `RELEVANT`. A regression ranks by its score.
-    model, dataset_reader, others :
+    model, dataset_reader, token_budget, precision, max_record_tokens :
         See `BertPredictor`.
     """
 
@@ -47,14 +47,17 @@ class BertForClassificationPredictor(BertPredictor):
         **kwargs: Any,
     ) -> None:
         super().__init__(model, dataset_reader, **kwargs)
-        known = [name for name in self.labels if name.lower() in RELEVANT]
+        # AllenNLP's mitigators of bias wrap a model, and have no objective of their own.
+        labels = list(self.labels) if hasattr(model, "objective") else []
+        known = [name for name in labels if name.lower() in RELEVANT]
         if positive_label is not None:
-            known = [self.labels[find_label(positive_label, self.labels)]]
-        self._positive = list(self.labels).index(known[0]) if len(known) == 1 else None
+            known = [labels[find_label(positive_label, labels)]]
+        self._positive = labels.index(known[0]) if len(known) == 1 else None
 
     @property
     def can_rank(self) -> bool:
-        return self._positive is not None or isinstance(self._model.objective, Regression)
+        objective = getattr(self._model, "objective", None)
+        return self._positive is not None or isinstance(objective, Regression)
 
     def ranking_scores(self, outputs: Sequence[JsonDict]) -> list[float]:
         """Gives the scores of a regression, or the probabilities of the positive label."""

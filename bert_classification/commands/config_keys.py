@@ -46,7 +46,7 @@ def parameters_of(registry: Any, name: str) -> set[str]:
     kind, constructor = Registrable._registry[registry].get(name, (None, None))
     if kind is None or not kind.__module__.startswith("bert_classification."):
         return set()
-    makers = [each.__init__ for each in kind.__mro__ if "__init__" in vars(each)]
+    makers = [vars(each)["__init__"] for each in kind.__mro__ if "__init__" in vars(each)]
     if constructor:
         makers.insert(0, getattr(kind, constructor))
     known = {"type", "run_sanity_checks"}

@@ -93,7 +93,8 @@ class PretrainedBertIndexer(TokenIndexer):
 
     def tokens_to_indices(self, tokens: list[Token], vocabulary: Vocabulary) -> IndexedTokenList:
         # Models of others name the pieces of a text in their output.
-        add_piece_names(vocabulary, self.tokenizer, len(self.tokenizer))
+        if vocabulary is not None:
+            add_piece_names(vocabulary, self.tokenizer, len(self.tokenizer))
         segments = self._segments(tokens)
         words = [self._pieces_of_words(tokens, segment) for segment in segments]
         lengths = self._fit([sum(map(len, pieces)) for pieces in words], tokens)
