@@ -120,13 +120,13 @@ def check_label(text: str, key: str = "label") -> str:
     names the key, for another one.
     """
     check_unicode(key, text)
-    if not text.strip():
-        raise RecordError(f"`{key}` is empty; expected the name of a label.")
     if "\n" in text or "\r" in text:
         raise RecordError(
             f"`{key}`: {shorten(repr(text))} holds a line break; a vocabulary has one label a "
             "line. Take it out."
         )
+    if not text.strip():
+        raise RecordError(f"`{key}` is empty; expected the name of a label.")
     return text
 
 

@@ -92,7 +92,8 @@ class TestReader:
             ({"text": "", "label": "x"}, "`text`: the text is empty"),
             ({"sentence": "a", "text_pair": [], "label": "x"}, "`text_pair`: expected a string"),
             ({"text": "a"}, "no key `label`"),
-            ({"text": "a", "label": None}, "no key `label`"),
+            ({"text": "a", "label": None}, "`label` is null"),
+            ({"text": "a", "label": " "}, "`label` is empty"),
             ({"text": "a", "label": ["x"]}, "`label`: expected a string or a whole number"),
         ],
     )

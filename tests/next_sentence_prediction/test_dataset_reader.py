@@ -44,7 +44,7 @@ class TestReader:
             ({**PAIR, "text_pair": " "}, "`text_pair`: the text is empty"),
             ({**PAIR, "label": "maybe"}, "`label`: 'maybe' is not in"),
             ({**PAIR, "label": 2}, "`label`: '2' is not in"),
-            ({**PAIR, "label": None}, "no key `label`"),
+            ({**PAIR, "label": None}, "`label` is null"),
         ],
     )
     def test_bad_records_name_file_line_and_key(self, reader, tmp_path, record, message) -> None:
