@@ -14,8 +14,8 @@ step = echo "Step $(1) ..."; begun=$$(date +%s); $(2) && echo "Step $(1): done i
 
 # Without advertisements for other programs.
 MKDOCS := NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/python -m mkdocs
-.PHONY: demo serve test test-browser test-docs test-installation docs docs-serve check lint fuzz chaos release benchmark allennlp-tests format clean
 
+.PHONY: demo serve test test-browser test-docs test-installation docs docs-serve check lint fuzz chaos release benchmark allennlp-tests format clean
 
 demo: $(INSTALLED)
 	$(BIN)/allennlp demo

@@ -80,6 +80,8 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
             each["bert_model"] = OF_THIS_ARCHIVE
             if tokenizer:
                 each.pop("tokenizer", None)
+        if has_model and each.get("type") in ("bert-pretrained", "bert_pooler"):
+            each["pretrained_model"] = OF_THIS_ARCHIVE
     for section in ("dataset_reader", "validation_dataset_reader"):
         for each in objects(config.get(section)):
             if tokenizer and each.get("type") == "bert-pretrained":
@@ -89,8 +91,6 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
             if isinstance(each.get("label_names"), str):
                 _take_label_names(each, Path(directory))
     for each in objects(config["model"]):
-        if has_model and each.get("type") in ("bert-pretrained", "bert_pooler"):
-            each["pretrained_model"] = OF_THIS_ARCHIVE
         inner = each.get("tokenizer")
         if tokenizer and isinstance(inner, dict) and inner.get("model_name") in names:
             inner["model_name"] = tokenizer

@@ -150,6 +150,11 @@ def _run_layers(
     return torch.stack([states[layer] for layer in layers]).mean(0)
 
 
+def is_layer(value: Any, num_layers: int) -> bool:
+    """Tells the number of a layer: from 0, the embeddings, or counted from the last, -1."""
+    return type(value) is int and -num_layers - 1 <= value <= num_layers
+
+
 def _embed(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, packing: Packing) -> Tensor:
     words: dict[str, Tensor] = {"input_ids": input_ids.flatten()[packing.indices].unsqueeze(0)}
     if input_ids.dim() == 2 and len(input_ids) > 1 and _are_looked_at(bert):

@@ -7,7 +7,7 @@ from allennlp.common.checks import ConfigurationError
 from torch import Tensor, nn
 from transformers import BertConfig
 
-from bert_classification.bert.encoder import LAST_LAYER, Encoded
+from bert_classification.bert.encoder import LAST_LAYER, Encoded, is_layer
 
 POOLINGS = ("mean", "cls", "pooler", "max", "tokens")
 
@@ -47,14 +47,14 @@ def check_settings(settings: VectorSettings, config: BertConfig) -> None:
     if not isinstance(normalize, bool):
         raise ConfigurationError(f"`normalize` is {normalize!r}; expected true or false.")
     count, width = config.num_hidden_layers, config.hidden_size
-    beyond = [each for each in layers if not _is_whole(each) or not -count - 1 <= each <= count]
+    beyond = [each for each in layers if not is_layer(each, count)]
     if beyond or not 0 < len(layers) <= count + 1:
         fault = beyond[0] if beyond else f"{len(layers)} numbers"
         raise ConfigurationError(
             f"`layers` has {fault}; this BERT has the layers 1 to {count}, 0 is that of the "
             "embeddings, and -1 the last."
         )
-    if dimensions is not None and (not _is_whole(dimensions) or not 1 <= dimensions <= width):
+    if dimensions is not None and (type(dimensions) is not int or not 1 <= dimensions <= width):
         raise ConfigurationError(
             f"`dimensions` is {dimensions!r}; expected a whole number from 1 to {width}, the width "
             "of this BERT."
@@ -123,7 +123,3 @@ def cosines(vectors: Sequence[Sequence[float]]) -> numpy.ndarray:
     lengths = numpy.linalg.norm(array, axis=1, keepdims=True)
     array = array / numpy.maximum(lengths, numpy.finfo(numpy.float32).tiny)
     return (array @ array.T).clip(-1.0, 1.0)
-
-
-def _is_whole(value: Any) -> bool:
-    return type(value) is int

@@ -8,7 +8,7 @@ from allennlp.nn.util import batched_span_select
 from torch import Tensor
 from transformers import BertModel
 
-from bert_classification.bert.encoder import LAST_LAYER, TextInput, encode_field
+from bert_classification.bert.encoder import LAST_LAYER, TextInput, encode_field, is_layer
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 
 SUB_TOKEN_MODES = ("average", "first", "last", "pieces")
@@ -150,7 +150,7 @@ def _check_layers(
     if layers is None:
         return list(range(1, num_layers + 1)) if scalar_mix else [num_layers]
     wanted = layers if isinstance(layers, list) else [layers]
-    if not wanted or any(not -num_layers <= layer + 1 <= num_layers + 1 for layer in wanted):
+    if not wanted or not all(is_layer(each, num_layers) for each in wanted):
         raise ConfigurationError(
             f"`layers` is {layers}; expected numbers from 0, the embeddings, to {num_layers}, the "
             "last layer, or counted from the last, -1."

@@ -16,7 +16,7 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.commands.demo_steps import Watch, run_step
 from bert_classification.commands.demo_summary import summary
-from bert_classification.commands.resources import shipped
+from bert_classification.commands.resources import located
 
 CONFIG = "training_config/classification.jsonnet"
 TRAIN, DEV, NEW = (f"fixtures/classification/{name}.jsonl" for name in ("train", "dev", "predict"))
@@ -88,12 +88,6 @@ def steps(directory: Path, bert: str, epochs: int) -> list[list[str]]:
         ],
         ["explain", archive, located(NEW), *explained, *page],
     ]
-
-
-def located(path: str) -> str:
-    """Finds a file that comes with the package, by a short name where it lies below here."""
-    found = shipped(path)
-    return path if Path(path).resolve() == found.resolve() else str(found)
 
 
 def embedded_bert() -> str:

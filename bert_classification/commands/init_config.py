@@ -18,7 +18,7 @@ from bert_classification.archives.whole_files import replace_file
 from bert_classification.commands.config_proposal import find_bert, propose
 from bert_classification.commands.json_lines import ended_quietly
 from bert_classification.commands.jsonnet_text import to_jsonnet
-from bert_classification.commands.resources import shipped
+from bert_classification.commands.resources import located, shipped
 from bert_classification.data.draft import Draft
 from bert_classification.data.proposal import Files
 from bert_classification.reader import BertReader
@@ -139,10 +139,9 @@ def _without_data(args: argparse.Namespace, draft: Draft) -> None:
 
 def _find(path: str) -> Optional[str]:
     try:
-        found = shipped(path)
+        return located(path)
     except FileNotFoundError:
         return None
-    return path if Path(path).resolve() == found.resolve() else str(found)
 
 
 def _from_data(args: argparse.Namespace, task: str, draft: Draft) -> None:

@@ -24,3 +24,9 @@ def shipped(path: str) -> Path:
             "install it again."
         )
     return found
+
+
+def located(path: str) -> str:
+    """Finds a file as `shipped` does, by a short name where it lies below here."""
+    found = shipped(path)
+    return path if Path(path).resolve() == found.resolve() else str(found)
