@@ -66,6 +66,11 @@ class BertForClassification(Model):
     head_settings = staticmethod(head_settings)
     has_pooled_vector = True
     renamed_weights = {"problem.": "objective."}
+    kept_settings = {
+        "threshold": "objective.thresholds",
+        "class_weights": "objective.class_weights",
+        "pos_weight": "objective.pos_weight",
+    }
 
     def __init__(
         self,
