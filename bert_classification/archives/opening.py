@@ -56,8 +56,8 @@ from bert_classification.archives.extraction import (
 from bert_classification.archives.named_checkpoint import (
     BERT,
     explain_missing,
-    override,
     overridden_settings,
+    override,
     parse,
 )
 from bert_classification.archives.names import TRUST, check_names, without_initial_weights
