@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
 from bert_classification.archives.extraction import naming
+from bert_classification.archives.hub import find_checkpoint, is_hub_name
 from bert_classification.archives.weights import State
 from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
 from bert_classification.bert.config import explain_errors, read_config
@@ -61,7 +62,8 @@ def resolve_checkpoint(name: str) -> Checkpoint:
     # Parameters
 
     name : `str`
-        A directory, a name on the model hub, an archive of ours or the directory of its training.
+        A directory, a name on the model hub, `NAME` or `NAME@REVISION` with or without `hf:` before
+        it, an archive of ours or the directory of its training.
 
     # Raises
 
@@ -75,6 +77,8 @@ def resolve_checkpoint(name: str) -> Checkpoint:
         )
     name = os.fspath(name)
     location = os.path.expanduser(name)
+    if is_hub_name(name) or ("@" in name and not os.path.exists(location)):
+        location = str(find_checkpoint(name))
     with explain_errors(f"{name} cannot be read"):
         archived = find_archived_bert(location)
     directory = archived.configuration if archived else location

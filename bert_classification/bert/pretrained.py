@@ -88,7 +88,8 @@ def load_pretrained(
     head_class : `Type[BertPreTrainedModel]`
         A `BertFor...` class of transformers; or `BertModel`, which has no head.
     bert_model : `Union[str, BertModel]`
-        A directory, a name on the model hub, an archive of ours or the directory of its training,
+        A directory, a name on the model hub (`NAME` or `NAME@REVISION`), an archive of ours or the
+        directory of its training,
         or a `BertModel` that gets a fresh head, and loses its pooler where the head has no use for
         one.
     serialization_dir : `str`, optional
