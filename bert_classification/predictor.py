@@ -183,7 +183,7 @@ class BertPredictor(Predictor):
     def _run_model(self, instances: list[Instance]) -> list[JsonDict]:
         """As AllenNLP's, but an output that is `None` is left out and not written as a word."""
         return [
-            sanitize({key: value for key, value in output.items() if value is not None})
+            {key: to_json_value(value) for key, value in output.items() if value is not None}
             for output in self._model.forward_on_instances(instances)
         ]
 
@@ -322,6 +322,15 @@ class BertPredictor(Predictor):
 
     def get_interpretable_text_field_embedder(self) -> torch.nn.Embedding:
         return self._bert.embeddings.word_embeddings
+
+
+def to_json_value(value: Any) -> Any:
+    """Makes a value JSON, as AllenNLP's `sanitize`, but `None` stays null and is no word."""
+    if isinstance(value, dict):
+        return {key: to_json_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json_value(each) for each in value]
+    return None if value is None else sanitize(value)
 
 
 def find_bert(model: Model) -> BertModel:
