@@ -73,6 +73,9 @@ class BertPredictor(Predictor):
         The keys that the output has at least.
     example : `JsonDict`
         A record that shows what the task does.
+    settings : `Dict[str, JsonDict]`
+        Those of `input_keys` that ask for something beside the texts, and hold for their record
+        alone: a JSON schema of each, for the server's description.
     text_key : `str`
         The key of the one text that makes a record; empty where a record needs more than one.
     takes_any_reader : `bool`
@@ -92,6 +95,7 @@ class BertPredictor(Predictor):
     gold_key: str = ""
     output_keys: tuple[str, ...] = ()
     example: JsonDict = {}
+    settings: Any = {}
     text_key: str = ""
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
@@ -179,7 +183,7 @@ class BertPredictor(Predictor):
     def _run_model(self, instances: list[Instance]) -> list[JsonDict]:
         """As AllenNLP's, but an output that is `None` is left out and not written as a word."""
         return [
-            sanitize({key: value for key, value in output.items() if value is not None})
+            {key: to_json_value(value) for key, value in output.items() if value is not None}
             for output in self._model.forward_on_instances(instances)
         ]
 
@@ -236,9 +240,16 @@ class BertPredictor(Predictor):
         """Makes the example of a record, or gives the reason why there is none."""
         try:
             expect_object(record, "the record")
+            self.check_settings(record)
             return self._dataset_reader.parse(record, "the record", labelled=False)
         except RecordError as error:
             return error
+
+    def check_settings(self, record: JsonDict) -> None:
+        """
+        Raises `RecordError` for a setting in a record that its output could not follow; those that
+        the model has to know are read by the reader's `parse`.
+        """
 
     def _carried(self, record: JsonDict) -> dict[str, Any]:
         if not isinstance(record, dict):
@@ -311,6 +322,15 @@ class BertPredictor(Predictor):
 
     def get_interpretable_text_field_embedder(self) -> torch.nn.Embedding:
         return self._bert.embeddings.word_embeddings
+
+
+def to_json_value(value: Any) -> Any:
+    """Makes a value JSON, as AllenNLP's `sanitize`, but `None` stays null and is no word."""
+    if isinstance(value, dict):
+        return {key: to_json_value(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json_value(each) for each in value]
+    return None if value is None else sanitize(value)
 
 
 def find_bert(model: Model) -> BertModel:

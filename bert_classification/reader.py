@@ -225,11 +225,12 @@ class BertReader(DatasetReader):
     def encode(
         self, texts: Sequence[str], pairs: Sequence[Optional[str]]
     ) -> list[tuple[numpy.ndarray, Optional[numpy.ndarray]]]:
-        """Gives the piece ids of texts and their pairs, tokenized in one call."""
-        present = [pair for pair in pairs if pair is not None]
-        ids = self.tokenizer.ids([*texts, *present])
-        seconds = iter(ids[len(texts) :])
-        return [(first, None if pair is None else next(seconds)) for first, pair in zip(ids, pairs)]
+        """Gives the piece ids of texts and their pairs, each tokenized once, all in one call."""
+        different = list(dict.fromkeys([*texts, *(pair for pair in pairs if pair is not None)]))
+        ids = dict(zip(different, self.tokenizer.ids(different)))
+        return [
+            (ids[text], None if pair is None else ids[pair]) for text, pair in zip(texts, pairs)
+        ]
 
     def _text_field(
         self, first: numpy.ndarray, second: Optional[numpy.ndarray], may_cut: bool

@@ -1,14 +1,15 @@
 """How texts are to be continued, and Hugging Face's `generate`, which does it."""
 
 from contextlib import contextmanager
-from typing import Any, Callable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertLMHeadModel, GenerationConfig
 
-from bert_classification.data.records import RecordError, describe
+from bert_classification.data.records import RecordError
+from bert_classification.data.values import get_flag, get_real, get_whole
 
 MAX_NEW_TOKENS = 20
 MAX_BEAMS = 100
@@ -59,53 +60,21 @@ def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
     `top_p` without `do_sample: true`, where they would have no effect.
     """
     settings = Generation(
-        _whole(values, "max_new_tokens", min(MAX_NEW_TOKENS, room), 1, room),
-        _whole(values, "num_beams", 1, 1, MAX_BEAMS),
-        _get(values, "do_sample", False, "true or false", lambda value: isinstance(value, bool)),
+        get_whole(values, "max_new_tokens", min(MAX_NEW_TOKENS, room), 1, room),
+        get_whole(values, "num_beams", 1, 1, MAX_BEAMS),
+        get_flag(values, "do_sample"),
         # Further from 1 the logits leave the range of float32.
-        _number(values, "temperature", 1.0, "from 0.01 to 100", lambda value: 0.01 <= value <= 100),
-        _whole(values, "top_k", 50, 1, 2**31 - 1),
-        _number(values, "top_p", 1.0, "above 0 and up to 1", lambda value: 0 < value <= 1),
-        _whole(values, "seed", None, 0, 2**63 - 1),
+        get_real(
+            values, "temperature", 1.0, "from 0.01 to 100", lambda value: 0.01 <= value <= 100
+        ),
+        get_whole(values, "top_k", 50, 1, 2**31 - 1),
+        get_real(values, "top_p", 1.0, "above 0 and up to 1", lambda value: 0 < value <= 1),
+        get_whole(values, "seed", None, 0, 2**63 - 1),
     )
     idle = [key for key in SAMPLING if values.get(key) is not None and not settings.do_sample]
     if idle:
         raise RecordError(f"`{idle[0]}` works with `do_sample: true` only.")
     return settings
-
-
-def _whole(values: Mapping[str, Any], key: str, default: Any, low: int, high: int) -> Any:
-    expected = f"a whole number from {low} to {high}"
-    return _get(values, key, default, expected, lambda value: _is_whole(value, low, high))
-
-
-def _is_whole(value: Any, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
-
-
-def _number(
-    values: Mapping[str, Any], key: str, default: float, limits: str, fits: Callable[[Any], bool]
-) -> float:
-    return float(
-        _get(
-            values,
-            key,
-            default,
-            f"a number {limits}",
-            lambda value: type(value) in (int, float) and fits(value),
-        )
-    )
-
-
-def _get(
-    values: Mapping[str, Any], key: str, default: Any, expected: str, fits: Callable[[Any], bool]
-) -> Any:
-    value = values.get(key)
-    if value is None:
-        return default
-    if not fits(value):
-        raise RecordError(f"`{key}`: expected {expected}, got {describe(value)}.")
-    return value
 
 
 def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:

@@ -26,6 +26,7 @@ class SingleLabel(torch.nn.Module):
     correlation.
     """
 
+    settings = ("top_k", "probs")
     class_weights: Optional[Tensor]
 
     def __init__(
@@ -98,6 +99,7 @@ class MultiLabel(torch.nn.Module):
     weights.
     """
 
+    settings = ("top_k", "threshold", "probs")
     thresholds: Tensor
     pos_weight: Optional[Tensor]
 
@@ -177,6 +179,7 @@ class Regression(torch.nn.Module):
     """A number: mean squared error; Pearson and Spearman correlation, and mean squared error."""
 
     names = ("score",)
+    settings = ()
 
     def __init__(self) -> None:
         super().__init__()

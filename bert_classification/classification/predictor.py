@@ -1,5 +1,5 @@
 import math
-from typing import Any, Optional, Sequence
+from typing import Any, Optional, Sequence, Union
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -9,6 +9,12 @@ from allennlp.models import Model
 from allennlp.predictors import Predictor
 
 from bert_classification.classification.objectives import MultiLabel, Regression
+from bert_classification.classification.request import (
+    SETTINGS,
+    find_objective,
+    parse_request,
+    shape_output,
+)
 from bert_classification.data.values import find_label
 from bert_classification.predictor import BertPredictor
 
@@ -20,7 +26,8 @@ RELEVANT = ("1", "true", "yes", "relevant", "entailment", "duplicate", "equivale
 class BertForClassificationPredictor(BertPredictor):
     """
     `{"text": ..., "text_pair": ...?}` to `{"label": ..., "probs": [...], "logits": [...]}`; the
-    order of `probs` is that of the labels in the model's vocabulary.
+    order of `probs` is that of the labels in the model's vocabulary. A record may say what is to be
+    in its output; see `Request`.
 
     # Parameters
 
@@ -31,9 +38,9 @@ class BertForClassificationPredictor(BertPredictor):
         See `BertPredictor`.
     """
 
-    input_keys = ("text", "sentence", "text_pair")
+    input_keys = ("text", "sentence", "text_pair", *SETTINGS)
     gold_key = "label"
-    output_keys = ("label", "probs", "logits")
+    output_keys = ("label",)
     example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
     text_key = "text"
     takes_any_reader = True
@@ -47,6 +54,7 @@ class BertForClassificationPredictor(BertPredictor):
         **kwargs: Any,
     ) -> None:
         super().__init__(model, dataset_reader, **kwargs)
+        self._objective = find_objective(model)
         # AllenNLP's mitigators of bias wrap a model, and have no objective of their own.
         labels = list(self.labels) if hasattr(model, "objective") else []
         known = [name for name in labels if name.lower() in RELEVANT]
@@ -64,6 +72,21 @@ class BertForClassificationPredictor(BertPredictor):
         if isinstance(self._model.objective, Regression):
             return [output["score"] for output in outputs]
         return [output["probs"][self._positive] for output in outputs]
+
+    @property
+    def settings(self) -> dict[str, JsonDict]:
+        known = () if self._objective is None else self._objective.settings
+        return {key: SETTINGS[key] for key in known}
+
+    def check_settings(self, record: JsonDict) -> None:
+        parse_request(record, self._objective)
+
+    def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
+        # What explains a record has no probabilities of its own.
+        if not isinstance(result, Exception) and "probs" in result:
+            request = parse_request(record, self._objective)
+            result = shape_output(result, request, self._objective)
+        return super().output(record, result)
 
     @property
     def labels(self) -> Sequence[str]:

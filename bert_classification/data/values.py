@@ -1,7 +1,7 @@
 """What stands under the keys of a record, checked; errors name the key and what was expected."""
 
 from itertools import islice
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import numpy
 
@@ -50,6 +50,51 @@ def check_unicode(key: str, text: str) -> None:
 def get_optional_text(values: Mapping[str, Any], key: str) -> Optional[str]:
     """Reads the text under a key that may be missing or null."""
     return None if values.get(key) is None else get_text(values, key)
+
+
+def get_setting(
+    values: Mapping[str, Any], key: str, default: Any, expected: str, fits: Callable[[Any], bool]
+) -> Any:
+    """
+    Reads what a record asks for, the default where the key is missing or null; `RecordError`, which
+    says what was `expected`, for a value that does not fit.
+    """
+    value = values.get(key)
+    if value is None:
+        return default
+    if not fits(value):
+        raise RecordError(f"`{key}`: expected {expected}, got {describe(value)}.")
+    return value
+
+
+def get_whole(values: Mapping[str, Any], key: str, default: Any, low: int, high: int) -> Any:
+    """Reads what a record asks for as a whole number within limits; see `get_setting`."""
+    expected = f"a whole number from {low} to {high}"
+    return get_setting(values, key, default, expected, lambda value: is_whole(value, low, high))
+
+
+def is_whole(value: Any, low: int, high: int) -> bool:
+    """Tells whether a JSON value is a whole number within limits, and not true or false."""
+    return type(value) is int and low <= value <= high
+
+
+def get_real(
+    values: Mapping[str, Any], key: str, default: Any, limits: str, fits: Callable[[Any], bool]
+) -> Any:
+    """Reads what a record asks for as a number; a message names its `limits`. See `get_setting`."""
+    value = get_setting(
+        values,
+        key,
+        default,
+        f"a number {limits}",
+        lambda value: type(value) in (int, float) and fits(value),
+    )
+    return None if value is None else float(value)
+
+
+def get_flag(values: Mapping[str, Any], key: str, default: bool = False) -> bool:
+    """Reads what a record asks for as true or false; see `get_setting`."""
+    return get_setting(values, key, default, "true or false", lambda value: isinstance(value, bool))
 
 
 def get_label(values: Mapping[str, Any], label_names: Optional[Sequence[str]]) -> str:

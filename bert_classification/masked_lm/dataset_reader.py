@@ -11,7 +11,8 @@ from bert_classification.data.files import read_lines
 from bert_classification.data.segments import join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
-from bert_classification.objectives.mask_filling import FillMaskQuery, parse_fill_mask_query
+from bert_classification.masked_lm.request import parse_query, pieces_to_read
+from bert_classification.objectives.mask_filling import FillMaskQuery
 from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
 
 Line = tuple[int, str]
@@ -76,7 +77,7 @@ class BertForMaskedLMReader(BertReader):
         text = get_text(values, "text", "sentence")
         if labelled:
             return Example(text, None, None)
-        return Example(text, None, parse_fill_mask_query(values, (text,), self.tokenizer))
+        return Example(text, None, parse_query(values, text, self.tokenizer))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         texts = [example.text for example in examples if example.ids is None]
@@ -105,6 +106,8 @@ class BertForMaskedLMReader(BertReader):
     def _instance(self, tokens: WordPieceField, query: Optional[FillMaskQuery]) -> Instance:
         fields: dict[str, Field] = {"tokens": tokens}
         if query is not None:
+            masks = int((tokens.ids == self.tokenizer.mask_id).sum())
+            self.check_size(pieces_to_read(query, len(tokens), masks) - len(tokens))
             fields["query"] = MetadataField(query)
         return Instance(fields)
 

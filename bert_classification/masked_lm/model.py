@@ -1,5 +1,6 @@
 from typing import Any, Optional, Union
 
+import torch
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
@@ -125,6 +126,25 @@ class BertForMaskedLM(Model):
             output["probs"] = list(probs.split(wanted.sum(-1).tolist()))
             output["query"] = query
         return output
+
+    def log_probs_at(self, tokens: TextFieldTensors, positions: Tensor) -> Tensor:
+        """
+        Computes the log-probabilities of all pieces at one position of each text.
+
+        # Parameters
+
+        tokens : `TextFieldTensors`
+            As those of `forward`.
+        positions : `Tensor`
+            Shape `(batch_size,)`.
+
+        # Returns
+
+        `Tensor` of shape `(batch_size, pieces)`, float32.
+        """
+        encoded = encode_field(self.bert, tokens, self.text_input)
+        rows = torch.arange(len(positions), device=positions.device)
+        return self.cls(encoded.hidden_states[rows, positions]).float().log_softmax(-1)
 
     def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:
         """Masks some pieces of a text field, and gives the label for `forward` beside it."""

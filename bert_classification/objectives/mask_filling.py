@@ -6,6 +6,7 @@ pre-training share it.
 from typing import Any, Iterable, Mapping, NamedTuple, Optional
 
 import torch
+from allennlp.common.util import JsonDict
 from torch import Tensor
 
 from bert_classification.bert.word_pieces import WordPieceTokenizer
@@ -17,6 +18,19 @@ from bert_classification.data.values import check_unicode
 MAX_FILLS = 100_000
 """The most word pieces to give for all masks of a record; for one mask always all there are."""
 
+FILL_SETTINGS: dict[str, JsonDict] = {
+    "targets": {
+        "description": "The word pieces to choose from, in place of all.",
+        "type": ["array", "null"],
+        "items": {"type": "string"},
+    },
+    "top_k": {
+        "description": "How many of the most probable pieces to give for each mask; by default 5.",
+        "type": ["integer", "null"],
+        "minimum": 1,
+    },
+}
+
 MaskFills = list[list[dict[str, Any]]]
 """For each mask its most probable pieces, `{"token": ..., "prob": ...}` each."""
 
@@ -24,12 +38,15 @@ MaskFills = list[list[dict[str, Any]]]
 class FillMaskQuery(NamedTuple):
     """
     A text, or a pair of texts, with masks, how many pieces to give for each, and the pieces to
-    choose from; all when `target_ids` is `None`.
+    choose from; all when `target_ids` is `None`. Of masked LM also whether all masks are to be
+    filled together, and whether the text, which has no mask, is to be scored.
     """
 
     texts: tuple[str, ...]
     top_k: int
     target_ids: Optional[list[int]]
+    joint: bool = False
+    score: bool = False
 
 
 def parse_fill_mask_query(

@@ -1,5 +1,6 @@
 from allennlp.predictors import Predictor
 
+from bert_classification.objectives.mask_filling import FILL_SETTINGS
 from bert_classification.objectives.next_sentence import LABELS
 from bert_classification.predictor import BertPredictor
 
@@ -14,11 +15,12 @@ class BertForPreTrainingPredictor(BertPredictor):
     in, and whether the second text follows the first.
     """
 
-    input_keys = ("text", "sentence", "text_pair", "targets", "top_k")
+    input_keys = ("text", "sentence", "text_pair", *FILL_SETTINGS)
     gold_key = "label"
     output_keys = ("fills", "label", "probs")
     example = {
         "text": "She was born in New [MASK].",
         "text_pair": "At the age of twelve she wrote her first [MASK].",
     }
+    settings = FILL_SETTINGS
     labels = LABELS

@@ -10,7 +10,7 @@ from allennlp.data.fields import ListField, MetadataField, TensorField
 from bert_classification.data.label_field import IGNORE_INDEX
 from bert_classification.data.records import FORMATS, Record, RecordError, guess_format
 from bert_classification.data.segments import join_segments
-from bert_classification.data.values import get_text
+from bert_classification.data.values import get_flag, get_text
 from bert_classification.question_answering.spans import (
     answer_span,
     character_offsets,
@@ -31,6 +31,7 @@ class Example(NamedTuple):
     context: str
     answers: Optional[list[Answer]]
     id: Any
+    wants_logits: bool = False
 
 
 class Context(NamedTuple):
@@ -100,6 +101,7 @@ class BertForQuestionAnsweringReader(BertReader):
             context,
             get_answers(values, context) if labelled else None,
             values.get("id"),
+            not labelled and get_flag(values, "logits"),
         )
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
@@ -144,7 +146,13 @@ class BertForQuestionAnsweringReader(BertReader):
             ),
             "windows": TensorField(windows),
             "offsets": TensorField(context.offsets),
-            "metadata": MetadataField({"context": context.text, "id": example.id}),
+            "metadata": MetadataField(
+                {
+                    "context": context.text,
+                    "id": example.id,
+                    "wants_logits": example.wants_logits,
+                }
+            ),
         }
         if example.answers is not None:
             fields.update(self._gold_fields(example.answers, windows, context))

@@ -14,7 +14,7 @@ from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.question_answering.dataset_reader import ANSWER_NAMESPACE, IMPOSSIBLE
-from bert_classification.question_answering.spans import best_spans, span_loss
+from bert_classification.question_answering.spans import best_spans, span_loss, window_logits
 from bert_classification.question_answering.squad_scores import SquadScores
 
 
@@ -123,7 +123,8 @@ class BertForQuestionAnswering(Model):
         offsets : `Tensor`
             Shape `(batch_size, pieces, 2)`; see `spans.character_offsets`.
         metadata : `List[Dict[str, Any]]`
-            The `context` of each question, and its `id`.
+            The `context` of each question, and its `id`; `wants_logits` where its readable output
+            is to have the logits.
         start_positions, end_positions : `Tensor`, optional
             Shape `(batch_size, windows)`.
         answers : `List[List[str]]`, optional
@@ -151,6 +152,8 @@ class BertForQuestionAnswering(Model):
                 start_logits, end_logits, windows, offsets, self.n_best, self.max_answer_length
             )
             output.update(spans._asdict(), metadata=metadata)
+            if any(each.get("wants_logits") for each in metadata):
+                output.update(windows=windows, offsets=offsets)
             if answers is not None:
                 self._score(output, answers)
         return output
@@ -177,13 +180,19 @@ class BertForQuestionAnswering(Model):
         `score`, its probability among the `n_best` ones; `null_score`, the score of no answer (a
         sum of logits), and `null_score_diff`, by how much it is above that of the best answer. No
         answer is the answer `""` from 0 to 0; it is among `n_best` when the model handles
-        impossible questions. Logits are taken out.
+        impossible questions. Logits are taken out, but where a question wants them: then `logits`
+        has a window each, as `spans.WindowLogits`.
         """
         tensors = ("span_scores", "span_starts", "span_ends", "null_score")
         columns = [output_dict.pop(key).tolist() for key in tensors]
         metadata = output_dict.pop("metadata")
-        for key in ("start_logits", "end_logits"):
-            del output_dict[key]
+        logits = [output_dict.pop(key) for key in ("start_logits", "end_logits")]
+        if "windows" in output_dict:
+            questions = zip(*logits, output_dict.pop("windows"), output_dict.pop("offsets"))
+            output_dict["logits"] = [
+                window_logits(*question) if source.get("wants_logits") else None
+                for source, question in zip(metadata, questions)
+            ]
         decoded = [self._decode(*question) for question in zip(metadata, *columns)]
         for key in decoded[0]:
             output_dict[key] = [question[key] for question in decoded]

@@ -21,7 +21,8 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     """
     `{"question": ..., "context": ...}` to `{"answer": ..., "start": ..., "end": ..., "score": ...,
     "n_best": [...], "null_score": ..., "null_score_diff": ...}`; see
-    `BertForQuestionAnswering.make_output_human_readable`.
+    `BertForQuestionAnswering.make_output_human_readable`. With `"logits": true` a record asks for
+    `logits` too, one `spans.WindowLogits` for each window of its context.
 
     # Parameters
 
@@ -32,7 +33,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         See `BertPredictor`.
     """
 
-    input_keys = ("question", "context", "is_impossible")
+    input_keys = ("question", "context", "is_impossible", "logits")
     gold_key = "answers"
     output_keys = ("answer", "start", "end", "score", "n_best", "null_score")
     example = {
@@ -40,6 +41,13 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         "context": "The Eiffel Tower stands on the left bank of the Seine in Paris. It was built "
         "for the World's Fair of 1889 and named after Gustave Eiffel, whose company designed it. "
         "With its 330 metres it was the tallest building in the world for 41 years.",
+    }
+    settings = {
+        "logits": {
+            "description": "True gives the logits of starts and ends, with the pieces' offsets.",
+            "type": ["boolean", "null"],
+            "default": False,
+        }
     }
     segment_keys = ("question", "context")
     attacked_keys = ("question",)

@@ -4,7 +4,7 @@ best characters.
 """
 
 import unicodedata
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, TypedDict
 
 import numpy
 import torch
@@ -180,3 +180,44 @@ def _span_scores(starts: Tensor, ends: Tensor, windows: Tensor, max_answer_lengt
     ends_by_length = pad(ends, (0, max_answer_length - 1), value=-torch.inf)
     # (batch, windows, length, 1) + (batch, windows, length, max_answer_length)
     return starts.unsqueeze(-1) + ends_by_length.unfold(-1, max_answer_length, 1)
+
+
+class WindowLogits(TypedDict):
+    """
+    The logits of a window `[CLS] question [SEP] part of the context [SEP]`, for a decoder of one's
+    own.
+
+    start_logits, end_logits : `List[float]`
+        The score of each piece of the window as the first and as the last of the answer.
+    offsets : `List[Optional[Tuple[int, int]]]`
+        The characters of the context that each piece stands for, the end exclusive; `None` for the
+        special pieces and those of the question. The first piece is the `[CLS]`, whose logits are
+        those of no answer.
+    """
+
+    start_logits: list[float]
+    end_logits: list[float]
+    offsets: list[Optional[Span]]
+
+
+def window_logits(
+    start_logits: Tensor, end_logits: Tensor, windows: Tensor, offsets: Tensor
+) -> list[WindowLogits]:
+    """
+    Takes padding from the logits of one question, and says what their pieces stand for; the shapes
+    are those of `best_spans` without `batch_size`.
+    """
+    characters = offsets.tolist()
+    given = []
+    for starts, ends, (first, begin, end, *_) in zip(start_logits, end_logits, windows.tolist()):
+        # A question with fewer windows than another has empty ones.
+        if end:
+            inside = characters[first : first + end - begin]
+            given.append(
+                WindowLogits(
+                    start_logits=starts[: end + 1].tolist(),
+                    end_logits=ends[: end + 1].tolist(),
+                    offsets=[None] * begin + inside + [None],
+                )
+            )
+    return given

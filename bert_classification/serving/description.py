@@ -135,7 +135,7 @@ def describe(predictor: Predictor, answer: Optional[JsonDict]) -> tuple[JsonDict
     answer to it; without them, any object.
     """
     example = getattr(predictor, "example", None)
-    record = record_schema(predictor)
+    record = request_schema(predictor)
     output = schema_of(answer or {})
     output.setdefault("properties", {})["error"] = {"type": "string"}
     return (
@@ -155,6 +155,14 @@ def record_schema(predictor: Predictor) -> JsonDict:
     schema = schema_of(example or {})
     if example and isinstance(predictor, BertPredictor):
         schema["required"] = required_keys(predictor, example)
+    return schema
+
+
+def request_schema(predictor: Predictor) -> JsonDict:
+    """Makes a JSON schema of what `/predict` takes: a record, with the settings it may have."""
+    schema = record_schema(predictor)
+    if isinstance(predictor, BertPredictor):
+        schema["properties"].update(predictor.settings)
     return schema
 
 

@@ -18,7 +18,7 @@ from bert_classification.data.records import (
     read_records,
 )
 from bert_classification.data.segments import join_segments
-from bert_classification.data.values import check_label, check_unicode, get_text
+from bert_classification.data.values import check_label, check_unicode, get_flag, get_text
 from bert_classification.data.windows import window_spans
 from bert_classification.reader import BertReader
 from bert_classification.token_classification.alignment import (
@@ -48,6 +48,7 @@ class Example(NamedTuple):
     words: Words
     tags: Optional[list[str]]
     location: str
+    wants_probs: bool = False
 
     @property
     def text(self) -> str:
@@ -64,7 +65,8 @@ class BertForTokenClassificationReader(BertReader):
 
     Nothing is cut: a text that is longer than `max_pieces` becomes several windows that overlap,
     and each word belongs to the window in which it has most context. Instances have the fields
-    `tokens` and `word_ids`, a list of windows each, `words`, and, when labelled, `tags`. Tags are
+    `tokens` and `word_ids`, a list of windows each, `words`, and, when labelled, `tags`, or else
+    `wants_probs`, whether the record asks for the probabilities of all tags by `probs`. Tags are
     IOB2 inside; a tag that continues a span where there is none begins one, and the log counts
     these.
 
@@ -114,7 +116,9 @@ class BertForTokenClassificationReader(BertReader):
 
     def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         words = self._words(values)
-        return Example(words, self._tags(values, words) if labelled else None, location)
+        if labelled:
+            return Example(words, self._tags(values, words), location)
+        return Example(words, None, location, get_flag(values, "probs"))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         encodings = self.tokenizer.encode_words([example.words.tokens for example in examples])
@@ -207,7 +211,9 @@ class BertForTokenClassificationReader(BertReader):
             "word_ids": ListField([WordIdsField(window) for window in windows]),
             "words": MetadataField(example.words),
         }
-        if example.tags is not None:
+        if example.tags is None:
+            fields["wants_probs"] = MetadataField(example.wants_probs)
+        else:
             fields["tags"] = self.tags_field(example.tags, windows, example.location)
         return Instance(fields)
 

@@ -110,6 +110,7 @@ class BertForTokenClassification(Model):
         word_ids: Tensor,
         words: Optional[list[Words]] = None,
         tags: Optional[Tensor] = None,
+        wants_probs: Optional[list[bool]] = None,
         **unknown: Any,
     ) -> dict[str, Any]:
         """
@@ -125,6 +126,9 @@ class BertForTokenClassification(Model):
         tags : `Tensor`, optional
             The tags of the pieces, -100 where none is trained; shape `(batch_size, windows,
             length)`.
+        wants_probs : `List[bool]`, optional
+            At prediction: whether the readable output of each text has the probabilities of all
+            tags.
 
         # Returns
 
@@ -136,6 +140,8 @@ class BertForTokenClassification(Model):
         logits = self.classifier(self.dropout(encoded.hidden_states))
         probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
         output = {"logits": logits, "probs": probs, "words": words, **encoded.layer_outputs}
+        if wants_probs is not None:
+            output["wants_probs"] = wants_probs
         if tags is not None:
             output["loss"] = cross_entropy(
                 logits.flatten(0, -2), tags.flatten(), ignore_index=IGNORE_INDEX
@@ -146,11 +152,18 @@ class BertForTokenClassification(Model):
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """
         Puts in place of `logits`, `probs` and `words`: `tags`, `tokens` and `entities` of each
-        text.
+        text; and, where they are wanted, `probs`, of each token the probability of each tag.
         """
         texts: list[Words] = output_dict.pop("words")
-        scores, best = output_dict.pop("probs").max(-1)
+        probs = output_dict.pop("probs")
+        wanted = output_dict.pop("wants_probs", [])
+        scores, best = probs.max(-1)
         del output_dict["logits"]
+        if any(wanted):
+            output_dict["probs"] = [
+                self._name_probs(rows[: len(words.starts)]) if asked else None
+                for rows, words, asked in zip(probs, texts, wanted)
+            ]
         tags = self._names(best, [len(words.starts) for words in texts])
         output_dict["tags"] = tags
         output_dict["tokens"] = [words.tokens for words in texts]
@@ -170,6 +183,11 @@ class BertForTokenClassification(Model):
         # (batch_size, words)
         gold = torch.nn.utils.rnn.pad_sequence(tags[first].split(lengths), batch_first=True)
         self._span_f1(self._names(probs.argmax(-1), lengths), self._names(gold, lengths))
+
+    def _name_probs(self, probs: Tensor) -> list[dict[str, float]]:
+        """Names the probabilities of the tags of each word, shape `(words, tags)`."""
+        names = [self._tags.get(index, str(index)) for index in range(probs.size(-1))]
+        return [dict(zip(names, row)) for row in probs.tolist()]
 
     def _names(self, indices: Tensor, lengths: list[int]) -> list[list[str]]:
         """Names the tags of each text, which has as many words as `lengths` says."""

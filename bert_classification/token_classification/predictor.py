@@ -18,7 +18,9 @@ class BertForTokenClassificationPredictor(BertPredictor):
     """
     `{"text": ...}` or `{"tokens": [...]}` to `{"tags": [...], "tokens": [...], "entities": [...]}`,
     where an entity is `{"text": ..., "type": ..., "start": ..., "end": ..., "score": ...}`; `start`
-    and `end` count characters of `text`, or of the tokens with a blank between them.
+    and `end` count characters of `text`, or of the tokens with a blank between them. With `"probs":
+    true` a record asks for `probs` too: `{"O": 0.9, "B-PER": ...}` for each token, the
+    probabilities of all tags that the model knows, whatever the `output_scheme`.
 
     # Parameters
 
@@ -35,12 +37,19 @@ class BertForTokenClassificationPredictor(BertPredictor):
         See `BertPredictor`.
     """
 
-    input_keys = ("text", "sentence", "tokens")
+    input_keys = ("text", "sentence", "tokens", "probs")
     gold_key = "tags"
     output_keys = ("tags", "tokens", "entities")
     example = {
         "text": "Last summer Maria Lopez moved from Lisbon to Berlin to work for Siemens, while "
         "her brother stayed in London."
+    }
+    settings = {
+        "probs": {
+            "description": "True gives the probabilities of all tags, for each token.",
+            "type": ["boolean", "null"],
+            "default": False,
+        }
     }
     text_key = "text"
     segment_keys = ("text",)
