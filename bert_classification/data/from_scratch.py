@@ -9,7 +9,7 @@ from typing import Any, Iterator, Optional, Union
 import torch
 from allennlp.common import FromParams
 from allennlp.common.checks import ConfigurationError
-from tokenizers import BertWordPieceTokenizer
+from tokenizers import AddedToken, BertWordPieceTokenizer
 from transformers import BertConfig, BertForPreTraining, BertTokenizer
 
 from bert_classification.archives import serialization
@@ -19,6 +19,10 @@ from bert_classification.data.files import read_lines
 logger = logging.getLogger(__name__)
 
 SETTINGS = "from_scratch.json"
+LATER: dict[str, Any] = {"strip_accents": None, "tokenize_chinese_chars": True, "never_split": []}
+"""Settings that a directory which was made before they were there has not written."""
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class BertFromScratch(FromParams):
@@ -35,6 +39,13 @@ class BertFromScratch(FromParams):
         The most word pieces to learn, special pieces included.
     lowercase : `bool`, optional (default = `True`)
         Lowercase and strip accents, as an uncased BERT does.
+    strip_accents : `bool`, optional
+        Strip accents, or keep them; by default as `lowercase` says.
+    tokenize_chinese_chars : `bool`, optional (default = `True`)
+        Make a word of each Chinese character. The Chinese of BERT needs it; Japanese is better off
+        without.
+    never_split : `List[str]`, optional
+        Words that get a word piece of their own, as they stand in the text, such as `<user>`.
     min_frequency : `int`, optional (default = `2`)
         How often a word piece has to be found.
     limit_alphabet : `int`, optional (default = `1000`)
@@ -52,6 +63,9 @@ class BertFromScratch(FromParams):
         text: Union[str, list[str]],
         vocab_size: int = 30522,
         lowercase: bool = True,
+        strip_accents: Optional[bool] = None,
+        tokenize_chinese_chars: bool = True,
+        never_split: Optional[list[str]] = None,
         min_frequency: int = 2,
         limit_alphabet: int = 1000,
         config: Optional[dict[str, Any]] = None,
@@ -63,6 +77,9 @@ class BertFromScratch(FromParams):
         self.min_frequency = min_frequency
         self.limit_alphabet = limit_alphabet
         self.lowercase = lowercase
+        self.strip_accents = strip_accents
+        self.tokenize_chinese_chars = tokenize_chinese_chars
+        self.never_split = _check_words(never_split or [])
         self.config = dict(config or {})
         self.seed = seed
         self.encoding = encoding
@@ -105,8 +122,11 @@ class BertFromScratch(FromParams):
         tokenizer = BertTokenizer.from_pretrained(
             directory,
             do_lower_case=self.lowercase,
+            strip_accents=self.strip_accents,
+            tokenize_chinese_chars=self.tokenize_chinese_chars,
             model_max_length=config.max_position_embeddings,
         )
+        tokenizer.add_tokens([AddedToken(word, normalized=False) for word in self.never_split])
         tokenizer.save_pretrained(directory)
         config.vocab_size = len(tokenizer)
         model = self._model(config)
@@ -132,21 +152,28 @@ class BertFromScratch(FromParams):
     def _train_learner(
         self, alphabet: list[str], continuing: list[str], vocab_size: int
     ) -> BertWordPieceTokenizer:
-        learner = BertWordPieceTokenizer(lowercase=self.lowercase)
+        learner = self._learner()
         learner.train_from_iterator(
             self._lines(),
             vocab_size=vocab_size,
             min_frequency=self.min_frequency,
             initial_alphabet=alphabet,
             limit_alphabet=len(alphabet),
-            special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *continuing],
+            special_tokens=[*SPECIAL, *self.never_split, *continuing],
             show_progress=False,
         )
         return learner
 
+    def _learner(self) -> BertWordPieceTokenizer:
+        return BertWordPieceTokenizer(
+            lowercase=self.lowercase,
+            strip_accents=self.strip_accents,
+            handle_chinese_chars=self.tokenize_chinese_chars,
+        )
+
     def _alphabet(self) -> list[str]:
         """Finds the most frequent characters."""
-        normalize = BertWordPieceTokenizer(lowercase=self.lowercase).normalize
+        normalize = self._learner().normalize
         counts: Counter[str] = Counter()
         for line in self._lines():
             counts.update(normalize(line))
@@ -172,9 +199,23 @@ class BertFromScratch(FromParams):
                 raise ConfigurationError(f"`from_scratch.config`: {error}") from error
 
 
+def _check_words(words: list[str]) -> list[str]:
+    """Raises `ConfigurationError` for what cannot be a word piece of its own."""
+    for word in words:
+        if not isinstance(word, str) or word.split() != [word] or word in SPECIAL:
+            raise ConfigurationError(
+                f"`from_scratch.never_split` has {word!r}; expected words without white space that "
+                f"are not {', '.join(SPECIAL)}."
+            )
+    if len(set(words)) < len(words):
+        twice = next(word for word in words if words.count(word) > 1)
+        raise ConfigurationError(f"`from_scratch.never_split` has {twice!r} twice.")
+    return list(words)
+
+
 def _read_settings(path: Path) -> Any:
     """Reads what a directory was made with; nothing where that is missing or broken."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {**LATER, **json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError):
         return None

@@ -10,11 +10,12 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TokenIndexer, Vocabulary
 from allennlp.models import load_archive
+from transformers import AutoTokenizer
 from transformers import BertForPreTraining as PlainHeads
 
 from bert_classification import BertForPreTraining
 from bert_classification.data.from_scratch import BertFromScratch
-from tests.support import FIXTURES, allennlp
+from tests.support import FIXTURES, ROOT, allennlp
 
 TEXT = str(FIXTURES / "pretraining" / "train.txt")
 CONFIG = {
@@ -24,6 +25,7 @@ CONFIG = {
     "intermediate_size": 16,
     "max_position_embeddings": 64,
 }
+CONFIG_FILE = ROOT / "training_config" / "pretraining.jsonnet"
 INDEXER = "dataset_reader.token_indexers.bert"
 
 
@@ -128,3 +130,87 @@ def test_pretraining_goes_on_with_both_heads(pretrained: Path) -> None:
     weights = BertForPreTraining(Vocabulary(), str(pretrained / "model.tar.gz")).state_dict()
     assert weights.keys() == expected.keys()
     assert all(weights[key].equal(expected[key]) for key in weights)
+
+
+class TestTheTokenizer:
+    def write(self, directory: Path, *lines: str) -> str:
+        path = directory / "text.txt"
+        path.write_text("\n".join(lines * 3), encoding="utf-8")
+        return str(path)
+
+    def pieces(self, directory: Path, text: str, **settings: Any) -> list[str]:
+        settings = {"text": self.write(directory, text), "min_frequency": 1, **settings}
+        made = str(directory / "bert")
+        from_scratch(**settings).make(made)
+        indexer = {"type": "bert-pretrained", "pretrained_model": made}
+        tokenizer = TokenIndexer.from_params(Params(indexer)).tokenizer
+        (ids,) = tokenizer.ids([text])
+        return tokenizer.convert_ids_to_tokens(ids)
+
+    @pytest.mark.parametrize(
+        "settings, first",
+        [
+            ({}, "cafe"),
+            ({"lowercase": False}, "Café"),
+            ({"strip_accents": False}, "café"),
+            ({"lowercase": False, "strip_accents": True}, "Cafe"),
+        ],
+    )
+    def test_accents(self, settings, first, tmp_path: Path) -> None:
+        assert self.pieces(tmp_path, "Café", vocab_size=50, **settings)[0] == first
+
+    @pytest.mark.parametrize("alone, pieces", [(True, ["日", "本"]), (False, ["日本"])])
+    def test_chinese_characters(self, alone, pieces, tmp_path: Path) -> None:
+        found = self.pieces(tmp_path, "日本", vocab_size=50, tokenize_chinese_chars=alone)
+        assert found == pieces
+
+    def test_words_that_are_never_split(self, tmp_path: Path) -> None:
+        words = ["<user>", "C++"]
+        found = self.pieces(tmp_path, "<user> likes C++, user", never_split=words)
+        assert [each for each in found if each in words] == words and "user" in found
+
+    def test_they_go_through_training_archive_and_export(self, tmp_path: Path) -> None:
+        bert = str(tmp_path / "bert")
+        settings = {"text": TEXT, "vocab_size": 300, "config": CONFIG, "never_split": ["<USER>"]}
+        overrides = {
+            "model.bert_model": bert,
+            f"{INDEXER}.pretrained_model": bert,
+            f"{INDEXER}.from_scratch": {**settings, "strip_accents": False},
+            f"{INDEXER}.max_pieces": 64,
+            "trainer.num_epochs": 1,
+        }
+        allennlp("train", CONFIG_FILE, "-s", tmp_path / "out", "-o", json.dumps(overrides))
+        archive = tmp_path / "out" / "model.tar.gz"
+        allennlp("export-hf", archive, tmp_path / "exported")
+        ours = load_archive(archive).dataset_reader.tokenizer
+        theirs = AutoTokenizer.from_pretrained(tmp_path / "exported")
+        text = "<USER> met the café's nurse"
+        (ids,) = ours.ids([text])
+        assert ours.convert_ids_to_tokens(ids)[0] == "<USER>"
+        assert theirs(text, add_special_tokens=False).input_ids == list(ids)
+
+    @pytest.mark.parametrize(
+        "words, said",
+        [
+            (["two words"], "'two words'; expected words without white space"),
+            ([""], "''; expected"),
+            (["[MASK]"], "'[MASK]'; expected"),
+            ([7], "7; expected"),
+            (["a", "b", "a"], "'a' twice"),
+        ],
+    )
+    def test_words_that_cannot_be(self, words, said) -> None:
+        with pytest.raises(ConfigurationError) as refused:
+            from_scratch(never_split=words)
+        assert said in str(refused.value)
+
+    def test_what_was_made_before_there_were_such_settings_is_taken(self, tmp_path: Path) -> None:
+        from_scratch().make(str(tmp_path / "bert"))
+        path = tmp_path / "bert" / "from_scratch.json"
+        written = json.loads(path.read_text())
+        for key in ("strip_accents", "tokenize_chinese_chars", "never_split"):
+            del written[key]
+        path.write_text(json.dumps(written))
+        from_scratch().make(str(tmp_path / "bert"))
+        with pytest.raises(ConfigurationError, match="was not made with these settings"):
+            from_scratch(never_split=["<user>"]).make(str(tmp_path / "bert"))
