@@ -19,7 +19,7 @@ from typing import (
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as hf_logging
 
 from bert_classification.archives import serialization
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 Head = TypeVar("Head", bound=BertPreTrainedModel)
 
+_MAY_BE_FRESH = re.compile(r"pooler\.|encoder\.layer\.\d+\.crossattention\.")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _whole = ContextVar("whole", default=False)
 
@@ -62,13 +63,18 @@ class Pretrained(NamedTuple, Generic[Head]):
         A BERT with the head of a task, in float32.
     has_head : `bool`
         Whether the checkpoint had the head, or it is a fresh one; true of a model without a head.
-    cls_id : `int`, optional
-        The piece that every text begins with; `None` where no tokenizer is known.
+    tokenizer : `PreTrainedTokenizerFast`, optional
+        `None` where none is known.
     """
 
     model: Head
     has_head: bool
-    cls_id: Optional[int]
+    tokenizer: Optional[PreTrainedTokenizerFast]
+
+    @property
+    def cls_id(self) -> Optional[int]:
+        """The piece that every text begins with; `None` where no tokenizer is known."""
+        return None if self.tokenizer is None else self.tokenizer.cls_token_id
 
 
 def load_pretrained(
@@ -77,6 +83,7 @@ def load_pretrained(
     serialization_dir: Optional[str] = None,
     labels: Optional[Sequence[str]] = None,
     fresh_head: bool = False,
+    part: str = serialization.MODEL,
     **config: Any,
 ) -> Pretrained[Head]:
     """
@@ -99,6 +106,8 @@ def load_pretrained(
         checkpoint that was fine-tuned for the task has to have the same ones.
     fresh_head : `bool`, optional (default = `False`)
         With `labels`: a new final layer whatever the checkpoint has.
+    part : `str`, optional (default = `model`)
+        Under which name training keeps the configuration.
     config : `Any`
         Entries of the configuration to replace, such as `num_labels`.
 
@@ -107,7 +116,7 @@ def load_pretrained(
     `ConfigurationError`, see `resolve_checkpoint`, `check_same_pieces`, `label_permutation`.
     """
     config = {**config, **(label_settings(labels) if labels is not None else {})}
-    saved = serialization.saved_directory(serialization.MODEL, serialization_dir)
+    saved = serialization.saved_directory(part, serialization_dir)
     tokenizer_directory = serialization.saved_directory(serialization.TOKENIZER, serialization_dir)
     tokenizer = None if tokenizer_directory is None else load_tokenizer(tokenizer_directory)
     if saved is not None and serialization.has_weights(serialization_dir):
@@ -123,10 +132,10 @@ def load_pretrained(
             tokenizer = tokenizer or own
             model, has_head = _load_head(head_class, checkpoint, labels, fresh_head, config)
         model.config.architectures = [head_class.__name__]
-        serialization.save(serialization.MODEL, serialization_dir, model.config.save_pretrained)
+        serialization.save(part, serialization_dir, model.config.save_pretrained)
     set_dropout(model)
     use_packed_attention(model.base_model)
-    return Pretrained(model, has_head, None if tokenizer is None else tokenizer.cls_token_id)
+    return Pretrained(model, has_head, tokenizer)
 
 
 def _build_saved(head_class: type[Head], saved: str, config: Mapping[str, Any]) -> Head:
@@ -221,8 +230,8 @@ def _encoder_prefix(model: BertPreTrainedModel) -> str:
 
 
 def _check_encoder(name: str, prefix: str, keys: Sequence[str]) -> None:
-    pooler = f"{prefix}pooler."
-    missing = sorted(key for key in keys if key.startswith(prefix) and not key.startswith(pooler))
+    inner = (key for key in keys if key.startswith(prefix))
+    missing = sorted(key for key in inner if not _MAY_BE_FRESH.match(key, len(prefix)))
     if missing:
         raise ConfigurationError(
             f"{name} lacks {len(missing)} weights of BERT, or has them in another shape, such as "
