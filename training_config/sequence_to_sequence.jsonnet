@@ -7,6 +7,5 @@ bert(
     train: 'fixtures/sequence_to_sequence/train.jsonl',
     validation: 'fixtures/sequence_to_sequence/dev.jsonl',
   },
-  dataset_reader={ max_target_pieces: 40 },
   validation_metric='-perplexity',
 )

@@ -3,7 +3,7 @@
 from typing import Any, Mapping, Optional
 
 from torch import Tensor
-from transformers import BertPreTrainedModel
+from transformers import PreTrainedModel
 
 CARD = """\
 ---
@@ -46,7 +46,7 @@ MAX_NUMBERS = 1_000
 
 
 def model_card(
-    head: BertPreTrainedModel,
+    head: PreTrainedModel,
     task: str,
     metrics: Optional[Mapping[str, Any]] = None,
     beside: Optional[Mapping[str, Tensor]] = None,
@@ -57,7 +57,7 @@ def model_card(
 
     # Parameters
 
-    head : `BertPreTrainedModel`
+    head : `PreTrainedModel`
     task : `str`
         The registered name of the AllenNLP model.
     metrics : `Mapping[str, Any]`, optional
