@@ -52,7 +52,9 @@ class BertForCausalLMPredictor(BertPredictor):
                 yield {"continuation": continued["continuation"]}
 
     def _join(self, text: str, output: JsonDict) -> JsonDict:
-        continuation = join_pieces(self._dataset_reader.tokenizer.pretrained, output["continuation_ids"])
+        continuation = join_pieces(
+            self._dataset_reader.tokenizer.pretrained, output["continuation_ids"]
+        )
         if text[-1].isspace():
             continuation = continuation.lstrip()
         return {

@@ -191,7 +191,9 @@ def _build_head(archived: ArchivedBert) -> PreTrainedModel:
     decoder = saved_directory(DECODER, str(archived.root))
     if decoder is not None:
         halves = (config, BertConfig.from_pretrained(decoder))
-        return EncoderDecoderModel(EncoderDecoderConfig.from_encoder_decoder_configs(*halves)).eval()
+        return EncoderDecoderModel(
+            EncoderDecoderConfig.from_encoder_decoder_configs(*halves)
+        ).eval()
     head_class = getattr(modeling_bert, (config.architectures or [""])[0], None)
     if not (isinstance(head_class, type) and issubclass(head_class, BertPreTrainedModel)):
         raise InvalidArchiveError(f"it names no head of BERT: {config.architectures}.")

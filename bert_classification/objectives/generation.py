@@ -12,6 +12,7 @@ from transformers import (
     GenerationConfig,
     PreTrainedTokenizerFast,
 )
+from transformers.modeling_outputs import BaseModelOutput
 
 from bert_classification.data.records import RecordError, describe
 
@@ -38,6 +39,19 @@ class Generation(NamedTuple):
     top_k: int = 50
     top_p: float = 1.0
     seed: Optional[int] = None
+
+
+class Read(NamedTuple):
+    """
+    What an encoder made of texts: `hidden_states`, shape `(texts, length, width)`, and the `mask`
+    of what of them is text, shape `(texts, length)`.
+    """
+
+    hidden_states: Tensor
+    mask: Tensor
+
+    def rows(self, indices: list[int]) -> "Read":
+        return Read(self.hidden_states[indices], self.mask[indices])
 
 
 class Prompt(NamedTuple):
@@ -139,7 +153,7 @@ def continue_texts(
     model: Writer,
     texts: list[Tensor],
     prompt: Prompt,
-    read: Optional[Mapping[str, Any]] = None,
+    read: Optional[Read] = None,
 ) -> list[Tensor]:
     """
     Continues texts that share their settings, with `model.generate` and its cache.
@@ -150,9 +164,8 @@ def continue_texts(
         The piece ids of each text, shape `(length,)`.
     prompt : `Prompt`
         Any one of them.
-    read : `Mapping[str, Any]`, optional
-        For a model with an encoder: what it made of the texts that were read, `encoder_outputs` and
-        `attention_mask`; `texts` are then the beginnings of what is written.
+    read : `Read`, optional
+        For a model with an encoder; `texts` are then the beginnings of what is written.
 
     # Returns
 
@@ -170,7 +183,7 @@ def continue_texts(
 
 
 def stream_text(
-    model: Writer, text: Tensor, prompt: Prompt, read: Optional[Mapping[str, Any]] = None
+    model: Writer, text: Tensor, prompt: Prompt, read: Optional[Read] = None
 ) -> Iterator[int]:
     """
     Yields the continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
@@ -196,12 +209,16 @@ def stream_text(
             return
 
 
-def _inputs(
-    written: Tensor, mask: Tensor, read: Optional[Mapping[str, Any]]
-) -> Mapping[str, Any]:
+def _inputs(written: Tensor, mask: Tensor, read: Optional[Read]) -> dict[str, Any]:
     if read is None:
         return {"input_ids": written, "attention_mask": mask}
-    return {**read, "decoder_input_ids": written}
+    # `generate` changes it for beams.
+    encoder_outputs = BaseModelOutput(last_hidden_state=read.hidden_states)
+    return {
+        "decoder_input_ids": written,
+        "encoder_outputs": encoder_outputs,
+        "attention_mask": read.mask,
+    }
 
 
 def _config(prompt: Prompt, text: Tensor) -> GenerationConfig:
@@ -257,5 +274,7 @@ def join_pieces(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
     Joins word pieces to running text that follows a text: with a space before it, unless its first
     piece belongs to the word or the punctuation before it. `[SEP]` is left out.
     """
-    shown = tokenizer.convert_ids_to_tokens([index for index in ids if index != tokenizer.sep_token_id])
+    shown = tokenizer.convert_ids_to_tokens(
+        [index for index in ids if index != tokenizer.sep_token_id]
+    )
     return tokenizer.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))

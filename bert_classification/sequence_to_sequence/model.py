@@ -2,13 +2,13 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, Union
 
 import torch
 from allennlp.common.checks import ConfigurationError
+from allennlp.common.util import sanitize
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import RegularizerApplicator
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import BertModel, EncoderDecoderModel
-from transformers.modeling_outputs import BaseModelOutput
 
 from bert_classification.archives import serialization
 from bert_classification.bert.encoder import TextInput, encode_field
@@ -18,6 +18,7 @@ from bert_classification.objectives.decoder import load_decoder, piece_losses
 from bert_classification.objectives.generation import (
     Generation,
     Prompt,
+    Read,
     continue_texts,
     group_by_settings,
     join_pieces,
@@ -32,19 +33,21 @@ from bert_classification.training.perplexity import CorpusPerplexity
 
 class _Decoded(NamedTuple):
     """
-    The losses of the pieces after the first of each target, shape `(batch_size, length - 1)`, where
-    they stand, and what was asked for beside.
+    What the decoder says of targets.
+
+    logprob, perplexity : `Tensor`
+        Of each target and per piece, shape `(batch_size,)`.
+    loss, count : `Tensor`
+        Summed over all predicted pieces, and how many these are.
+    layer_outputs : `Dict[str, Tensor]`
+        What was asked for beside.
     """
 
-    losses: Tensor
-    predicted: Tensor
+    logprob: Tensor
+    perplexity: Tensor
+    loss: Tensor
+    count: Tensor
     layer_outputs: dict[str, Tensor]
-
-    def scores(self) -> dict[str, Tensor]:
-        total, count = self.losses.sum(-1), self.predicted.sum(-1)
-        # Beyond exp(80) a float32 is infinite, which JSON cannot hold.
-        perplexity = (total / count.clamp(min=1)).clamp(max=80).exp()
-        return {"logprob": -total, "perplexity": perplexity}
 
 
 @Model.register("bert_for_sequence_to_sequence")
@@ -162,78 +165,50 @@ class BertForSequenceToSequence(Model):
         """
         refuse_unknown_arguments(unknown, "target")
         encoded = encode_field(self.bert, tokens, self.text_input)
-        read = self._read(tokens, encoded.hidden_states)
+        read = Read(encoded.hidden_states, self.text_input.get_tensors(tokens)["mask"])
         if request is not None:
-            return {**self.generate(tokens, read, request), **encoded.layer_outputs}
+            begin = self.text_input.get_tensors(tokens)["input_ids"][:, :1]
+            return {**self.generate(begin, read, request), **encoded.layer_outputs}
         if target is None:
             raise ConfigurationError("`forward` needs a `target` to score, or a `request`.")
         field = self.text_input.get_tensors(target)
         smoothing = self._label_smoothing if self.training else 0.0
         decoded = self._decode(read, field["input_ids"], field["mask"], smoothing)
-        total, count = decoded.losses.sum(), decoded.predicted.sum()
         output: dict[str, Any] = {
-            "loss": total / count.clamp(min=1),
-            **decoded.scores(),
+            "loss": decoded.loss / decoded.count.clamp(min=1),
+            "logprob": decoded.logprob,
+            "perplexity": decoded.perplexity,
             **encoded.layer_outputs,
             **decoded.layer_outputs,
         }
-        self._perplexity(total.item(), int(count))
+        self._perplexity(decoded.loss.item(), int(decoded.count))
         if self._validation_pieces and not (self.training or torch.is_grad_enabled()):
             output["target_ids"] = self._validate(read, field)
         return output
 
     @torch.no_grad()
-    def generate(
-        self, tokens: TextFieldTensors, read: Mapping[str, Any], request: list[Request]
-    ) -> dict[str, Any]:
+    def generate(self, begin: Tensor, read: Read, request: list[Request]) -> dict[str, Any]:
         """
         Writes what texts become, with Hugging Face's `generate` and its cache.
 
         # Parameters
 
-        tokens : `TextFieldTensors`
-            See `forward`.
-        read : `Mapping[str, Any]`
-            What the encoder made of them.
+        begin : `Tensor`
+            The `[CLS]` with which each target begins, shape `(batch_size, 1)`.
+        read : `Read`
+            What the encoder made of the texts.
         request : `List[Request]`
             For each text, how; or the target that is taken for what is written.
 
         # Returns
 
         `target_ids`, for each text the pieces that were written, the `[SEP]` that ended them
-        included; `logprob` and `perplexity` of these under the model as it is, shape
-        `(batch_size,)`: temperature, `top_k` and `top_p` do not change them; `cross_attention`,
-        where it was asked for, of shape `(pieces, source_length)`; and what is asked for of the
-        decoder's layers.
+        included; `logprob` of these under the model as it is, shape `(batch_size,)`: temperature,
+        `top_k` and `top_p` do not change it; `perplexity` of targets that were given, and
+        `cross_attention`, where it was asked for, of shape `(pieces, source_length)`, elsewhere
+        `None`; and what is asked for of the decoder's layers.
         """
-        field = self.text_input.get_tensors(tokens)
-        begin = field["input_ids"][:, :1]
-        written = self._write(begin, read, request)
-        # (batch_size, length)
-        input_ids = pad_sequence(
-            [torch.cat([first, ids]) for first, ids in zip(begin, written)], batch_first=True
-        )
-        lengths = torch.tensor([1 + len(ids) for ids in written], device=input_ids.device)
-        mask = torch.arange(input_ids.size(1), device=input_ids.device) < lengths.unsqueeze(1)
-        wanted = [each.cross_attention for each in request]
-        decoded = self._decode(read, input_ids, mask, attentions=any(wanted))
-        output: dict[str, Any] = {
-            "target_ids": [ids.tolist() for ids in written],
-            **decoded.scores(),
-            **decoded.layer_outputs,
-        }
-        if any(wanted):
-            # (batch_size, length - 1, source_length)
-            weights = decoded.layer_outputs["cross_attentions"].mean((1, 2))
-            sizes = field["mask"].sum(-1).tolist()
-            output["cross_attention"] = [
-                row[: len(ids), :size].tolist() if is_wanted else None
-                for row, ids, size, is_wanted in zip(weights, written, sizes, wanted)
-            ]
-            if not self.text_input.output_attentions:
-                for name in ("cross_attentions", "decoder_attentions"):
-                    del output[name]
-        return output
+        return self._describe(begin, read, request, self._write(begin, read, request))
 
     @torch.no_grad()
     def stream(self, text: Tensor, request: Request) -> Iterator[dict[str, Any]]:
@@ -242,30 +217,53 @@ class BertForSequenceToSequence(Model):
         after each piece `target_ids` so far, at the end all of the output.
         """
         input_ids = text.unsqueeze(0)
+        mask = torch.ones_like(input_ids).bool()
         field = {"input_ids": input_ids, "token_type_ids": torch.zeros_like(input_ids)}
-        tokens = {self.text_input.index: {**field, "mask": torch.ones_like(input_ids).bool()}}
-        read = self._read(tokens, encode_field(self.bert, tokens, self.text_input).hidden_states)
-        ids: list[int] = []
+        tokens: Any = {self.text_input.index: {**field, "mask": mask}}
+        encoded = encode_field(self.bert, tokens, self.text_input)
+        read, ids = Read(encoded.hidden_states, mask), []
         if request.target is None:
+            self._check_room(request.prompt.generation.max_new_tokens)
             for piece in stream_text(self._generator[0], text[:1], request.prompt, read):
                 ids.append(piece)
                 yield {"target_ids": ids}
-            request = request._replace(target=torch.tensor(ids).numpy())
-        output = self.generate(tokens, read, [request])
-        shown = ("target_ids", "logprob", "perplexity", "cross_attention")
-        whole = {key: output[key][0] for key in shown if key in output}
-        yield {key: each.item() if isinstance(each, Tensor) else each for key, each in whole.items()}
+        else:
+            ids = request.target.tolist()
+        whole = self._describe(input_ids[:, :1], read, [request], [text.new_tensor(ids)])
+        whole.update(encoded.layer_outputs)
+        yield {name: sanitize(each[0]) for name, each in whole.items() if each[0] is not None}
 
-    def _read(self, tokens: TextFieldTensors, hidden_states: Tensor) -> dict[str, Any]:
-        mask = self.text_input.get_tensors(tokens)["mask"]
-        return {
-            "encoder_outputs": BaseModelOutput(last_hidden_state=hidden_states),
-            "attention_mask": mask,
+    def _describe(
+        self, begin: Tensor, read: Read, request: list[Request], written: list[Tensor]
+    ) -> dict[str, Any]:
+        # (batch_size, length)
+        input_ids = pad_sequence(
+            [torch.cat([first, ids]) for first, ids in zip(begin, written)], batch_first=True
+        )
+        lengths = torch.tensor([1 + len(ids) for ids in written], device=input_ids.device)
+        mask = torch.arange(input_ids.size(1), device=input_ids.device) < lengths.unsqueeze(1)
+        wanted = [each.cross_attention for each in request]
+        decoded = self._decode(read, input_ids, mask, attentions=any(wanted))
+        given = [each.target is not None for each in request]
+        output: dict[str, Any] = {
+            "target_ids": [ids.tolist() for ids in written],
+            "logprob": decoded.logprob,
+            "perplexity": _where(given, decoded.perplexity.tolist()),
+            **decoded.layer_outputs,
         }
+        if any(wanted):
+            # (batch_size, length - 1, source_length)
+            weights = decoded.layer_outputs["cross_attentions"].mean((1, 2))
+            sizes = read.mask.sum(-1).tolist()
+            shown = zip(weights, written, sizes)
+            rows = [row[: len(ids), :size].tolist() for row, ids, size in shown]
+            output["cross_attention"] = _where(wanted, rows)
+        if any(wanted) and not self.text_input.output_attentions:
+            for name in ("cross_attentions", "decoder_attentions"):
+                del output[name]
+        return output
 
-    def _write(
-        self, begin: Tensor, read: Mapping[str, Any], request: list[Request]
-    ) -> list[Tensor]:
+    def _write(self, begin: Tensor, read: Read, request: list[Request]) -> list[Tensor]:
         written = [begin.new_tensor([] if r.target is None else r.target) for r in request]
         open_ones = [index for index, each in enumerate(request) if each.target is None]
         for places in group_by_settings([request[i].prompt.generation for i in open_ones]):
@@ -273,12 +271,12 @@ class BertForSequenceToSequence(Model):
             prompt = request[indices[0]].prompt
             self._check_room(prompt.generation.max_new_tokens)
             texts = list(begin[indices])
-            together = continue_texts(self._generator[0], texts, prompt, _rows(read, indices))
+            together = continue_texts(self._generator[0], texts, prompt, read.rows(indices))
             for index, ids in zip(indices, together):
                 written[index] = ids
         return written
 
-    def _validate(self, read: Mapping[str, Any], target: Mapping[str, Tensor]) -> list[list[int]]:
+    def _validate(self, read: Read, target: Mapping[str, Tensor]) -> list[list[int]]:
         """Writes and scores the targets of a batch."""
         if self._tokenizer is None:
             raise ConfigurationError(
@@ -308,7 +306,7 @@ class BertForSequenceToSequence(Model):
 
     def _decode(
         self,
-        read: Mapping[str, Any],
+        read: Read,
         input_ids: Tensor,
         mask: Tensor,
         label_smoothing: float = 0.0,
@@ -319,14 +317,14 @@ class BertForSequenceToSequence(Model):
         predicted = mask[:, 1:]
         check_run(self.decoder.bert, before, torch.zeros_like(before), mask[:, :-1])
         attentions = attentions or self.text_input.output_attentions
-        states = read["encoder_outputs"].last_hidden_state
+        states = read.hidden_states
         if self.enc_to_dec_proj is not None:
             states = self.enc_to_dec_proj(states)
         output = self.decoder.bert(
             input_ids=before,
             attention_mask=mask[:, :-1],
             encoder_hidden_states=states,
-            encoder_attention_mask=read["attention_mask"],
+            encoder_attention_mask=read.mask,
             output_hidden_states=self.text_input.output_hidden_states,
             output_attentions=attentions,
             attention_weights=attentions,
@@ -341,10 +339,11 @@ class BertForSequenceToSequence(Model):
             "cross_attentions": output.cross_attentions,
         }
         # (batch, layers + 1, length - 1, width) and (batch, layers, heads, length - 1, *)
-        stacked = {
-            name: torch.stack(each, dim=1).float() for name, each in named.items() if each
-        }
-        return _Decoded(losses, predicted, stacked)
+        stacked = {name: torch.stack(each, dim=1).float() for name, each in named.items() if each}
+        total, count = losses.sum(-1), predicted.sum(-1)
+        # Beyond exp(80) a float32 is infinite, which JSON cannot hold.
+        perplexity = (total / count.clamp(min=1)).clamp(max=80).exp()
+        return _Decoded(-total, perplexity, total.sum(), count.sum(), stacked)
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """Leaves ids as they are: the predictor, which has the tokenizer, makes them text."""
@@ -358,12 +357,8 @@ class BertForSequenceToSequence(Model):
         return {"perplexity": perplexity, **self._written.get_metric(reset)}
 
 
-def _rows(read: Mapping[str, Any], indices: list[int]) -> dict[str, Any]:
-    states = read["encoder_outputs"].last_hidden_state[indices]
-    return {
-        "encoder_outputs": BaseModelOutput(last_hidden_state=states),
-        "attention_mask": read["attention_mask"][indices],
-    }
+def _where(wanted: list[bool], values: list[Any]) -> list[Any]:
+    return [value if is_wanted else None for is_wanted, value in zip(wanted, values)]
 
 
 def _check_settings(label_smoothing: float, max_validation_pieces: int) -> None:

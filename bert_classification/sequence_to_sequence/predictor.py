@@ -13,19 +13,23 @@ from bert_classification.predictor import BertPredictor
 class BertForSequenceToSequencePredictor(BertPredictor):
     """
     `{"source": ...}`, with settings of `Generation` under their names, to `{"text": ...,
-    "logprob": ..., "perplexity": ...}`: what the text becomes, the natural logarithm of its
-    probability, and the perplexity of its word pieces, the `[SEP]` at the end included.
+    "logprob": ...}`: what the text becomes, and the natural logarithm of its probability.
 
-    With `"score": true` the record's `target` is taken for what is written, and scored. With
-    `"cross_attention": true` the output has a `cross_attention`: the pieces of the `source`, those
-    of the `target` that was written, and as `weights` a row for each of these, of how much was
-    looked at each piece of the source, the mean of all heads and layers.
+    With `"score": true` the record's `target` is taken for what is written: `logprob` is that of it
+    and of its end, and `perplexity` that of its word pieces. With `"cross_attention": true` the
+    output has a `cross_attention`: the pieces of the `source`, those of the `target` that was
+    written, and as `weights` a row for each of these, of how much was looked at each piece of the
+    source, the mean of all heads and layers.
     """
 
     input_keys = ("source", "text", *KEYS, "score", "cross_attention")
     gold_key = "target"
-    output_keys = ("text", "logprob", "perplexity")
-    example = {"source": "the ferry left the island at seven", "cross_attention": True}
+    output_keys = ("text", "logprob")
+    example = {
+        "source": "the ferry left the island at seven",
+        "max_new_tokens": 20,
+        "cross_attention": True,
+    }
     text_key = "source"
 
     def predict_batch_instance(self, instances: list[Instance]) -> list[JsonDict]:

@@ -1,19 +1,19 @@
 """How near written texts are to their targets, by the scorers that papers use."""
 
+from importlib.util import find_spec
+
 from allennlp.common.checks import ConfigurationError
 
 
 def check_scorers() -> None:
     """Raises `ConfigurationError` where the scorers are not installed."""
-    try:
-        import rouge_score.rouge_scorer
-        import sacrebleu  # noqa: F401
-    except ImportError as error:
+    missing = [name for name in ("rouge_score", "sacrebleu") if find_spec(name) is None]
+    if missing:
         raise ConfigurationError(
-            "`model.validation_generation` is true, and scores what is written by sacrebleu and "
-            f"rouge-score, which cannot be imported ({error}): pip install "
-            "'bert-classification[seq2seq]'. With false there is the perplexity alone."
-        ) from error
+            "`model.validation_generation` is true, and what is written in validation is scored by "
+            f"{' and '.join(missing)}: pip install 'bert-classification[seq2seq]'. With false there "
+            "is the perplexity alone."
+        )
 
 
 def written_scores(written: list[str], targets: list[str]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""An encoder and a decoder that have their weights in common (Rothe et al. 2020, BERT2BERT-share)."""
+"""Encoder and decoder with their weights in common (Rothe et al. 2020, BERT2BERT-share)."""
 
 import torch
 from allennlp.common.checks import ConfigurationError

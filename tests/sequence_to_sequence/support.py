@@ -76,6 +76,8 @@ def their_batch() -> tuple[dict, torch.Tensor]:
     """Gives what the plain class takes: the sources, and the targets as labels without [CLS]."""
     sources = TOKENIZER(SOURCES, padding=True, return_tensors="pt")
     targets = TOKENIZER(TARGETS, padding=True, return_tensors="pt")
-    labels = targets["input_ids"].masked_fill(targets["attention_mask"] == 0, -100)[:, 1:].contiguous()
+    labels = (
+        targets["input_ids"].masked_fill(targets["attention_mask"] == 0, -100)[:, 1:].contiguous()
+    )
     given = {key: sources[key] for key in ("input_ids", "attention_mask")}
     return given, labels

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from tests.sequence_to_sequence.support import CLS, DATA, SEP, SOURCES, TARGETS, TOKENIZER, make_reader
+from tests.sequence_to_sequence.support import (
+    CLS,
+    DATA,
+    SEP,
+    SOURCES,
+    TARGETS,
+    TOKENIZER,
+    make_reader,
+)
 from tests.support import read_json_lines, write_lines
 
 
@@ -57,7 +65,10 @@ def test_a_target_to_score_stands_in_the_request() -> None:
 
 class TestLengths:
     def test_longer_texts_are_cut_and_counted(self, tmp_path, caplog) -> None:
-        records = [{"source": "the " * 9, "target": "a " * 7}, {"source": "the", "target": "a " * 8}]
+        records = [
+            {"source": "the " * 9, "target": "a " * 7},
+            {"source": "the", "target": "a " * 8},
+        ]
         path = write_lines(tmp_path / "long.jsonl", records)
         reader = make_reader(max_source_pieces=6, max_target_pieces=5)
         with caplog.at_level(logging.WARNING):
@@ -88,7 +99,10 @@ class TestLengths:
     "options, message",
     [
         ({"long_text": "windows"}, "`long_text` is 'windows'; expected `truncate` or `error`"),
-        ({"max_source_pieces": 2}, "`dataset_reader.max_source_pieces` is 2; expected from 3 to 128"),
+        (
+            {"max_source_pieces": 2},
+            "`dataset_reader.max_source_pieces` is 2; expected from 3 to 128",
+        ),
         ({"max_target_pieces": 129}, "`dataset_reader.max_target_pieces` is 129"),
         ({"max_pieces": 9}, "`dataset_reader.max_pieces`: there is no such parameter"),
     ],

@@ -216,7 +216,8 @@ class TestConstruction:
             make_model(**options)
 
     def test_without_scorers_the_extra_is_named_before_training(self) -> None:
-        with mock.patch.dict("sys.modules", {"sacrebleu": None}):
+        name = "bert_classification.sequence_to_sequence.scores.find_spec"
+        with mock.patch(name, return_value=None):
             with pytest.raises(ConfigurationError, match=r"bert-classification\[seq2seq\]"):
                 make_model(validation_generation=True)
             assert make_model(validation_generation=False)
