@@ -49,8 +49,9 @@ _PATH_WORDS = frozenset(
     "archive dir directory file filename files folder path paths tarball url urls".split()
 )
 _CHECKPOINTS = frozenset(
-    "bert_model bert_model_name decoder_bert_model model_name pretrained_model pretrained_model_name "
-    "pretrained_model_name_or_path transformer_model transformer_model_name".split()
+    "bert_model bert_model_name decoder_bert_model model_name pretrained_model "
+    "pretrained_model_name pretrained_model_name_or_path transformer_model "
+    "transformer_model_name".split()
 )
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SPACY_NAME = re.compile(r"[a-z]{2,3}(_[a-z0-9]+)*")

@@ -216,6 +216,8 @@ def _inputs(written: Tensor, mask: Tensor, read: Optional[Read]) -> dict[str, An
     encoder_outputs = BaseModelOutput(last_hidden_state=read.hidden_states)
     return {
         "decoder_input_ids": written,
+        # By its length `generate` finds what of it the cache has not seen.
+        "decoder_attention_mask": mask,
         "encoder_outputs": encoder_outputs,
         "attention_mask": read.mask,
     }

@@ -37,7 +37,7 @@ class _Decoded(NamedTuple):
 
     logprob, perplexity : `Tensor`
         Of each target and per piece, shape `(batch_size,)`.
-    loss, count : `Tensor`
+    loss, pieces : `Tensor`
         Summed over all predicted pieces, and how many these are.
     layer_outputs : `Dict[str, Tensor]`
         What was asked for beside.
@@ -46,7 +46,7 @@ class _Decoded(NamedTuple):
     logprob: Tensor
     perplexity: Tensor
     loss: Tensor
-    count: Tensor
+    pieces: Tensor
     layer_outputs: dict[str, Tensor]
 
 
@@ -175,13 +175,13 @@ class BertForSequenceToSequence(Model):
         smoothing = self._label_smoothing if self.training else 0.0
         decoded = self._decode(read, field["input_ids"], field["mask"], smoothing)
         output: dict[str, Any] = {
-            "loss": decoded.loss / decoded.count.clamp(min=1),
+            "loss": decoded.loss / decoded.pieces.clamp(min=1),
             "logprob": decoded.logprob,
             "perplexity": decoded.perplexity,
             **encoded.layer_outputs,
             **decoded.layer_outputs,
         }
-        self._perplexity(decoded.loss.item(), int(decoded.count))
+        self._perplexity(decoded.loss.item(), int(decoded.pieces))
         if self._validation_pieces and not (self.training or torch.is_grad_enabled()):
             output["target_ids"] = self._validate(read, field)
         return output

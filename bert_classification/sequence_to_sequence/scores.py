@@ -11,8 +11,8 @@ def check_scorers() -> None:
     if missing:
         raise ConfigurationError(
             "`model.validation_generation` is true, and what is written in validation is scored by "
-            f"{' and '.join(missing)}: pip install 'bert-classification[seq2seq]'. With false there "
-            "is the perplexity alone."
+            f"{' and '.join(missing)}: pip install 'bert-classification[seq2seq]'. With false "
+            "there is the perplexity alone."
         )
 
 

@@ -156,7 +156,7 @@ class TestStream:
         assert_close(json.loads(lines[-1]), expected)
         assert len(lines) > 2
         refused = httpx.post(f"{url}/stream", json={"source": ""})
-        assert refused.status_code == 400 and "`source`" in refused.text
+        assert refused.status_code == 422 and "`source`" in refused.text
 
 
 class TestCommands:
