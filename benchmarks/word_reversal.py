@@ -13,6 +13,8 @@ from typing import Iterator
 from allennlp.commands.train import train_model
 from allennlp.common import Params
 
+import bert_classification  # noqa: F401  registers everything
+
 WORDS = (
     "the a and to in was my with it for at that had on no do all one have room out last new left "
     "old two three what when she he"

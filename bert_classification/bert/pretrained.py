@@ -125,7 +125,7 @@ def load_pretrained(
         if isinstance(bert_model, BertModel):
             model, has_head = _put_head_on(head_class, bert_model, config)
         else:
-            checkpoint = resolve_checkpoint(bert_model)
+            checkpoint = resolve_checkpoint(bert_model, part == serialization.DECODER)
             own = checkpoint.find_tokenizer()
             if tokenizer is not None and own is not None:
                 check_same_pieces(tokenizer, own, checkpoint.name)
@@ -206,11 +206,11 @@ def _load_weights(
     """Gives the model, the names of weights that are missing, and of those in another shape."""
     for key, value in config.items():
         setattr(checkpoint.config, key, value)
-    weights = checkpoint.read_weights()
     with (
         quiet_transformers(),
         explain_errors(f"{checkpoint.name} has no weights of BERT that load"),
     ):
+        weights = checkpoint.read_weights()
         model, report = head_class.from_pretrained(
             checkpoint.directory if weights is None else None,
             config=checkpoint.config,
