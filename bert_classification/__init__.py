@@ -41,6 +41,7 @@ from bert_classification.next_sentence_prediction import *
 from bert_classification.pretraining import *
 from bert_classification.question_answering import *
 from bert_classification.replacements import apply_replacements
+from bert_classification.sequence_to_sequence import *
 from bert_classification.token_classification import *
 from bert_classification.training import bfloat16_trainer, nearest_examples, random_state
 

@@ -49,8 +49,9 @@ _PATH_WORDS = frozenset(
     "archive dir directory file filename files folder path paths tarball url urls".split()
 )
 _CHECKPOINTS = frozenset(
-    "bert_model bert_model_name model_name pretrained_model pretrained_model_name "
-    "pretrained_model_name_or_path transformer_model transformer_model_name".split()
+    "bert_model bert_model_name decoder_bert_model model_name pretrained_model "
+    "pretrained_model_name pretrained_model_name_or_path transformer_model "
+    "transformer_model_name".split()
 )
 _HUB_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 _SPACY_NAME = re.compile(r"[a-z]{2,3}(_[a-z0-9]+)*")
@@ -73,8 +74,11 @@ def take_from_archive(config: dict[str, Any], directory: str) -> None:
     config["model"] = serialization.model_params(directory) or config.get("model")
     has_model = serialization.saved_directory(serialization.MODEL, directory) is not None
     tokenizer = serialization.saved_directory(serialization.TOKENIZER, directory)
+    has_decoder = serialization.saved_directory(serialization.DECODER, directory) is not None
     names = set()
     for each in objects(config["model"]):
+        if each.get("decoder_bert_model") and has_decoder:
+            each["decoder_bert_model"] = OF_THIS_ARCHIVE
         if "bert_model" in each and has_model:
             names.add(str(each["bert_model"]))
             each["bert_model"] = OF_THIS_ARCHIVE

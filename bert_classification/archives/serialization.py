@@ -19,6 +19,7 @@ from bert_classification.archives.checkpoints import has_whole_checkpoint
 
 TOKENIZER = "tokenizer"
 MODEL = "model"
+DECODER = "decoder"
 MODEL_PARAMS = "model_params"
 
 _reads_weights = ContextVar("reads_weights", default=False)

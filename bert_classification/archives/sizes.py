@@ -66,6 +66,7 @@ def check_contents(directory: Path, state: State) -> None:
     """
     rows = max((size for tensor in state.values() for size in tensor.shape), default=0)
     model = serialization.saved_directory(serialization.MODEL, str(directory))
+    decoder = serialization.saved_directory(serialization.DECODER, str(directory))
     tokenizer = serialization.saved_directory(serialization.TOKENIZER, str(directory))
     entries = rows + FREE_ROWS if model else max(2 * rows, FREE_ENTRIES)
     _check_vocabulary(directory / "vocabulary", entries)
@@ -73,7 +74,7 @@ def check_contents(directory: Path, state: State) -> None:
         # `nearest.read_nearest` measures these, of which there may be more than rows.
         if path.parent.name != NEAREST or path.name not in (VECTORS, RECORDS):
             _check_bytes(path, rows)
-    for part in filter(None, (model, tokenizer)):
+    for part in filter(None, (model, decoder, tokenizer)):
         if state:
             _check_bert(_read_settings(Path(part, "config.json")), rows, count_weights(state))
     if tokenizer is not None:

@@ -24,6 +24,7 @@ from bert_classification.archives.serialization import TOKENIZER, saved_director
 from bert_classification.archives.whole_files import save_whole
 from bert_classification.bert.checkpoint import load_tokenizer
 from bert_classification.bert.config import explain_errors, read_config
+from bert_classification.bert.halves import stage_halves
 from bert_classification.bert.heads import HeadSettings, find_task, tasks
 from bert_classification.bert.labels import (
     check_label_names,
@@ -92,6 +93,7 @@ def write_contents(
         task = find_task(name, config.architectures, wishes.task)
         head = _head_settings(directory, name, config, task, wishes.labels)
         stage(directory, Path(staged), config)
+        stage_halves(directory, Path(staged))
         written = _config(task, source or name, head, _indexer(staged, config), wishes)
         _write(Path(staged), output, written, head.labels)
     return task

@@ -11,9 +11,11 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
 from bert_classification.archives.extraction import naming
 from bert_classification.archives.hub import find_checkpoint, is_hub_name
+from bert_classification.archives.serialization import DECODER, saved_directory
 from bert_classification.archives.weights import State
 from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
 from bert_classification.bert.config import explain_errors, read_config
+from bert_classification.bert.halves import ARCHITECTURE, read_half
 
 
 class Checkpoint(NamedTuple):
@@ -28,12 +30,15 @@ class Checkpoint(NamedTuple):
         As it was saved. It is the caller's own: changes reach nobody else.
     archived : `ArchivedBert`, optional
         In an archive of ours, or the directory of its training, where the parts lie.
+    decoder : `bool`
+        Whether of a checkpoint of encoder and decoder the second half is meant.
     """
 
     name: str
     directory: str
     config: BertConfig
     archived: Optional[ArchivedBert] = None
+    decoder: bool = False
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerFast:
@@ -51,11 +56,22 @@ class Checkpoint(NamedTuple):
         return tokenizer if len(tokenizer) > len(tokenizer.all_special_ids) else None
 
     def read_weights(self) -> Optional[State]:
-        """Reads the weights of an archive; `None` for others, which `from_pretrained` reads."""
-        return None if self.archived is None else self.archived.read_weights()
+        """
+        Reads the weights of an archive or of a half; `None` for others, which `from_pretrained`
+        reads.
+        """
+        if self.archived is not None:
+            state = self.archived.read_weights()
+            own = {name: each for name, each in state.items() if name.startswith("decoder.")}
+            if self.decoder and own:
+                return {name.removeprefix("decoder."): each for name, each in own.items()}
+            return state
+        if self.config.architectures == [ARCHITECTURE]:
+            return read_half(self.directory, self.decoder)
+        return None
 
 
-def resolve_checkpoint(name: str) -> Checkpoint:
+def resolve_checkpoint(name: str, decoder: bool = False) -> Checkpoint:
     """
     Finds a checkpoint.
 
@@ -64,6 +80,8 @@ def resolve_checkpoint(name: str) -> Checkpoint:
     name : `str`
         A directory, a name on the model hub, `NAME` or `NAME@REVISION` with or without `hf:` before
         it, an archive of ours or the directory of its training.
+    decoder : `bool`, optional (default = `False`)
+        Whether of a checkpoint of encoder and decoder the second half is meant.
 
     # Raises
 
@@ -82,8 +100,10 @@ def resolve_checkpoint(name: str) -> Checkpoint:
     with explain_errors(f"{name} cannot be read"):
         archived = find_archived_bert(location)
     directory = archived.configuration if archived else location
+    if archived and decoder:
+        directory = saved_directory(DECODER, str(archived.root)) or directory
     with _naming(archived):
-        return Checkpoint(name, directory, read_config(directory), archived)
+        return Checkpoint(name, directory, read_config(directory, decoder), archived, decoder)
 
 
 def _naming(archived: Optional[ArchivedBert]) -> AbstractContextManager[None]:

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import Any, Callable, Iterator, Mapping
 
 from allennlp.common.checks import ConfigurationError
-from transformers import AutoConfig, BertConfig
+from transformers import AutoConfig, BertConfig, EncoderDecoderConfig
 from transformers.activations import ACT2FN
+
+from bert_classification.bert.halves import config_of_half
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def _reason(error: Exception) -> str:
     return sentence if known else f"{type(error).__name__}: {sentence}".rstrip(": ")
 
 
-def read_config(name: str) -> BertConfig:
+def read_config(name: str, decoder: bool = False) -> BertConfig:
     """
     Reads the configuration of a checkpoint.
 
@@ -40,6 +42,8 @@ def read_config(name: str) -> BertConfig:
 
     name : `str`
         A directory, or a name on the model hub.
+    decoder : `bool`, optional (default = `False`)
+        Of a checkpoint of encoder and decoder, that of the second half.
 
     # Raises
 
@@ -58,6 +62,8 @@ def read_config(name: str) -> BertConfig:
         f"{file}: expected that of a BERT, `model_type` included" if os.path.isfile(file) else what
     ):
         config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    if isinstance(config, EncoderDecoderConfig):
+        config = config_of_half(name, config, decoder)
     if config.model_type != "bert":
         raise ConfigurationError(
             f"{name} is a checkpoint of type {config.model_type!r}; bert_classification runs "

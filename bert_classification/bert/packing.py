@@ -108,7 +108,7 @@ def attend(
     padded batch, with `attention_weights` in the way that gives them.
     """
     if attention_weights:
-        mask = _additive_mask(module, query, attention_mask)
+        mask = _additive_mask(module, query, key, attention_mask)
         return eager_attention_forward(module, query, key, value, mask, scaling, dropout)
     if length_groups is None:
         return sdpa_attention_forward(
@@ -142,14 +142,15 @@ def attend(
     return torch.cat(attended).unsqueeze(0), None
 
 
-def _additive_mask(module: torch.nn.Module, query: Tensor, mask: Optional[Tensor]) -> Tensor:
+def _additive_mask(
+    module: torch.nn.Module, query: Tensor, key: Tensor, mask: Optional[Tensor]
+) -> Tensor:
     """
     Makes what is added to the scores of a padded batch, of shape `(*, length, length)`: 0, and the
     lowest number where a piece is not seen. Without a mask all pieces are seen that may be.
     """
     if mask is None:
-        length = query.size(-2)
-        mask = torch.ones(length, length, dtype=torch.bool, device=query.device)
+        mask = torch.ones(query.size(-2), key.size(-2), dtype=torch.bool, device=query.device)
         mask = mask.tril() if getattr(module, "is_causal", False) else mask
     lowest = torch.finfo(query.dtype).min
     return torch.zeros_like(mask, dtype=query.dtype).masked_fill(~mask, lowest)

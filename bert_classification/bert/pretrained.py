@@ -19,7 +19,7 @@ from typing import (
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertConfig, BertModel, BertPreTrainedModel
+from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
 from transformers.utils import logging as hf_logging
 
 from bert_classification.archives import serialization
@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 Head = TypeVar("Head", bound=BertPreTrainedModel)
 
+_MAY_BE_FRESH = re.compile(r"pooler\.|encoder\.layer\.\d+\.crossattention\.")
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 _whole = ContextVar("whole", default=False)
 
@@ -62,13 +63,18 @@ class Pretrained(NamedTuple, Generic[Head]):
         A BERT with the head of a task, in float32.
     has_head : `bool`
         Whether the checkpoint had the head, or it is a fresh one; true of a model without a head.
-    cls_id : `int`, optional
-        The piece that every text begins with; `None` where no tokenizer is known.
+    tokenizer : `PreTrainedTokenizerFast`, optional
+        `None` where none is known.
     """
 
     model: Head
     has_head: bool
-    cls_id: Optional[int]
+    tokenizer: Optional[PreTrainedTokenizerFast]
+
+    @property
+    def cls_id(self) -> Optional[int]:
+        """The piece that every text begins with; `None` where no tokenizer is known."""
+        return None if self.tokenizer is None else self.tokenizer.cls_token_id
 
 
 def load_pretrained(
@@ -78,6 +84,7 @@ def load_pretrained(
     labels: Optional[Sequence[str]] = None,
     fresh_head: bool = False,
     encoder: Optional[Mapping[str, Any]] = None,
+    part: str = serialization.MODEL,
     **config: Any,
 ) -> Pretrained[Head]:
     """
@@ -103,6 +110,8 @@ def load_pretrained(
         With `labels`: a new final layer whatever the checkpoint has.
     encoder : `Mapping[str, Any]`, optional
         What a user has put in the place of the checkpoint's configuration.
+    part : `str`, optional (default = `model`)
+        Under which name training keeps the configuration.
     config : `Any`
         Entries of the configuration to replace, such as `num_labels`.
 
@@ -119,7 +128,7 @@ def load_pretrained(
             "configuration that has these settings."
         )
     config = {**encoder, **config, **(label_settings(labels) if labels is not None else {})}
-    saved = serialization.saved_directory(serialization.MODEL, serialization_dir)
+    saved = serialization.saved_directory(part, serialization_dir)
     tokenizer_directory = serialization.saved_directory(serialization.TOKENIZER, serialization_dir)
     tokenizer = None if tokenizer_directory is None else load_tokenizer(tokenizer_directory)
     if saved is not None and serialization.has_weights(serialization_dir):
@@ -128,17 +137,17 @@ def load_pretrained(
         if isinstance(bert_model, BertModel):
             model, has_head = _put_head_on(head_class, bert_model, config)
         else:
-            checkpoint = resolve_checkpoint(bert_model)
+            checkpoint = resolve_checkpoint(bert_model, part == serialization.DECODER)
             own = checkpoint.find_tokenizer()
             if tokenizer is not None and own is not None:
                 check_same_pieces(tokenizer, own, checkpoint.name)
             tokenizer = tokenizer or own
             model, has_head = _load_head(head_class, checkpoint, labels, fresh_head, config)
         model.config.architectures = [head_class.__name__]
-        serialization.save(serialization.MODEL, serialization_dir, model.config.save_pretrained)
+        serialization.save(part, serialization_dir, model.config.save_pretrained)
     set_dropout(model)
     use_packed_attention(model.base_model)
-    return Pretrained(model, has_head, None if tokenizer is None else tokenizer.cls_token_id)
+    return Pretrained(model, has_head, tokenizer)
 
 
 def _build_saved(head_class: type[Head], saved: str, config: Mapping[str, Any]) -> Head:
@@ -209,11 +218,11 @@ def _load_weights(
     """Gives the model, the names of weights that are missing, and of those in another shape."""
     for key, value in config.items():
         setattr(checkpoint.config, key, value)
-    weights = checkpoint.read_weights()
     with (
         quiet_transformers(),
         explain_errors(f"{checkpoint.name} has no weights of BERT that load"),
     ):
+        weights = checkpoint.read_weights()
         model, report = head_class.from_pretrained(
             checkpoint.directory if weights is None else None,
             config=checkpoint.config,
@@ -233,8 +242,8 @@ def _encoder_prefix(model: BertPreTrainedModel) -> str:
 
 
 def _check_encoder(name: str, prefix: str, keys: Sequence[str]) -> None:
-    pooler = f"{prefix}pooler."
-    missing = sorted(key for key in keys if key.startswith(prefix) and not key.startswith(pooler))
+    inner = (key for key in keys if key.startswith(prefix))
+    missing = sorted(key for key in inner if not _MAY_BE_FRESH.match(key, len(prefix)))
     if missing:
         raise ConfigurationError(
             f"{name} lacks {len(missing)} weights of BERT, or has them in another shape, such as "

@@ -55,7 +55,8 @@ class PretrainedBertEmbedder(TokenEmbedder):
                 f"`sub_token_mode` is {sub_token_mode!r}; expected one of "
                 f"{', '.join(SUB_TOKEN_MODES)}."
             )
-        bert, _, cls_id = load_pretrained(BertModel, pretrained_model, serialization_dir)
+        pretrained = load_pretrained(BertModel, pretrained_model, serialization_dir)
+        bert, cls_id = pretrained.model, pretrained.cls_id
         # What reads single pieces has no use for it, and one without gradient disturbs training.
         bert.pooler = None
         set_trainable(bert, trainable, gradient_checkpointing)

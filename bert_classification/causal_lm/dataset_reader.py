@@ -7,12 +7,12 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.causal_lm.generation import Generation, Prompt, parse_generation
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
 from bert_classification.data.records import FORMATS, RecordError
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
+from bert_classification.objectives.generation import Generation, Prompt, parse_generation
 from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
 
 logger = logging.getLogger(__name__)

@@ -5,24 +5,20 @@ from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
 from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertLMHeadModel, BertModel, GenerationConfig
+from transformers import BertModel
 
 from bert_classification.bert.encoder import TextInput, encode, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
-from bert_classification.bert.packing import use_packed_attention
-from bert_classification.bert.pretrained import Pretrained, load_pretrained, set_trainable
-from bert_classification.causal_lm.generation import (
+from bert_classification.bert.pretrained import set_trainable
+from bert_classification.objectives.decoder import load_decoder, piece_losses
+from bert_classification.objectives.generation import (
     Prompt,
     continue_texts,
     group_by_settings,
     stream_text,
 )
 from bert_classification.training.perplexity import CorpusPerplexity
-
-PIECES_AT_ONCE = 2048
-"""Over how many pieces the vocabulary's logits are computed in one go."""
 
 
 @Model.register("bert_for_causal_lm")
@@ -66,7 +62,7 @@ class BertForCausalLM(Model):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
-        pretrained = _load_decoder(bert_model, serialization_dir)
+        pretrained = load_decoder(bert_model, serialization_dir)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
@@ -173,17 +169,8 @@ class BertForCausalLM(Model):
         return -self._losses(encoded.hidden_states, input_ids, predicted).sum(-1)
 
     def _losses(self, hidden_states: Tensor, input_ids: Tensor, predicted: Tensor) -> Tensor:
-        """
-        Computes the negative log-probability of each piece after the first, shape `(batch_size,
-        length - 1)`; zero where nothing is predicted, and no logits are computed there.
-        """
-        # (pieces, width) and (pieces,)
-        states, targets = hidden_states[:, :-1][predicted], input_ids[:, 1:][predicted]
-        parts = zip(states.split(PIECES_AT_ONCE), targets.split(PIECES_AT_ONCE))
-        losses = torch.cat(
-            [cross_entropy(self.cls(part), target, reduction="none") for part, target in parts]
-        )
-        return losses.new_zeros(predicted.shape).masked_scatter(predicted, losses)
+        """Computes the loss of each piece after the first, shape `(batch_size, length - 1)`."""
+        return piece_losses(self.cls, hidden_states[:, :-1], input_ids[:, 1:], predicted)
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
         """Leaves ids as they are: the predictor, which has the tokenizer, makes them text."""
@@ -194,25 +181,3 @@ class BertForCausalLM(Model):
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """Gives `perplexity` per predicted piece and `word_perplexity`; see `CorpusPerplexity`."""
         return self._perplexity.get_metric(reset)
-
-
-def _load_decoder(
-    bert_model: Union[str, BertModel], serialization_dir: Optional[str]
-) -> Pretrained[BertLMHeadModel]:
-    pretrained = load_pretrained(
-        BertLMHeadModel,
-        bert_model,
-        serialization_dir,
-        is_decoder=True,
-        add_cross_attention=False,
-    )
-    model = pretrained.model
-    if model.bert is bert_model:
-        # Its layers see what follows, and the head is tied to other embeddings.
-        model.bert = BertModel(model.config, add_pooling_layer=False)
-        model.bert.load_state_dict(bert_model.state_dict(), strict=False)
-        model.tie_weights()
-        use_packed_attention(model.bert)
-    # An archive does not carry those of the checkpoint, which would hold in training alone.
-    model.generation_config = GenerationConfig()
-    return pretrained

@@ -1,4 +1,5 @@
-import { element, passage } from "../elements.js";
+import { passage } from "../elements.js";
+import { OPTIONS, isStreaming, likelihood, written } from "../generation.js";
 
 export const name = "Causal language modelling";
 export const purpose = "How does this text go on?";
@@ -6,25 +7,11 @@ export const verb = "Continue";
 
 export const fields = ({ stream }) => [{ key: "text", label: "Text", rows: 3 }, ...(stream ? OPTIONS : [])];
 
-const OPTIONS = [
-  { key: "max_new_tokens", label: "Word pieces, at most", kind: "number", option: true },
-  { key: "do_sample", label: "Draw by chance", kind: "check", option: true },
-  { key: "temperature", label: "Temperature", kind: "number", option: true, within: "do_sample" },
-  { key: "seed", label: "Seed", kind: "number", option: true, within: "do_sample" },
-];
-
 /** Nothing while it streams: a screen reader would read every piece. */
-export function headline({ logprob, continuation }) {
-  return logprob === undefined ? undefined : continuation;
-}
+export const headline = (output) => (isStreaming(output) ? undefined : output.continuation);
 
-export function view({ continuation, logprob, perplexity }, { text }) {
-  const streaming = logprob === undefined;
-  const surprise = perplexity === undefined ? "" : `, perplexity ${perplexity.toFixed(1)}`;
-  const log = streaming
-    ? []
-    : [element("p", { class: "soft" }, `Log-probability ${logprob.toFixed(2).replace("-", "−")}${surprise}`)];
-  if (continuation === undefined) return [passage(text), ...log];
-  const mark = element("mark", { class: streaming ? "written streaming" : "written" }, continuation);
-  return [passage(text, mark), ...log];
+export function view(output, { text }) {
+  const { continuation } = output;
+  if (continuation === undefined) return [passage(text), ...likelihood(output)];
+  return [passage(text, written(continuation, output)), ...likelihood(output)];
 }

@@ -1,14 +1,13 @@
-from typing import Any, Iterator, Sequence
+from typing import Any, Iterator
 
 import torch
 from allennlp.common.util import JsonDict
 from allennlp.data import Instance
 from allennlp.predictors import Predictor
 
-from bert_classification.bert.word_pieces import WordPieceTokenizer
 from bert_classification.causal_lm.dataset_reader import BertForCausalLMReader
-from bert_classification.causal_lm.generation import KEYS
 from bert_classification.data.records import RecordError, expect_object
+from bert_classification.objectives.generation import KEYS, join_pieces
 from bert_classification.predictor import BertPredictor
 
 
@@ -53,7 +52,9 @@ class BertForCausalLMPredictor(BertPredictor):
                 yield {"continuation": continued["continuation"]}
 
     def _join(self, text: str, output: JsonDict) -> JsonDict:
-        continuation = join_pieces(self._dataset_reader.tokenizer, output["continuation_ids"])
+        continuation = join_pieces(
+            self._dataset_reader.tokenizer.pretrained, output["continuation_ids"]
+        )
         if text[-1].isspace():
             continuation = continuation.lstrip()
         return {
@@ -86,12 +87,3 @@ class BertForCausalLMScoringPredictor(BertPredictor):
             return example._replace(labelled=False)
         except RecordError as error:
             return error
-
-
-def join_pieces(tokenizer: WordPieceTokenizer, ids: Sequence[int]) -> str:
-    """
-    Joins word pieces to running text that follows a text: with a space before it, unless its first
-    piece belongs to the word or the punctuation before it. `[SEP]` is left out.
-    """
-    shown = tokenizer.convert_ids_to_tokens([index for index in ids if index != tokenizer.sep_id])
-    return tokenizer.pretrained.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))

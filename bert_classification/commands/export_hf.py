@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
@@ -15,7 +16,11 @@ from transformers import (
     AutoTokenizer,
     BertConfig,
     BertPreTrainedModel,
+    EncoderDecoderConfig,
+    EncoderDecoderModel,
     GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 from transformers.models.bert import modeling_bert
@@ -30,6 +35,7 @@ from bert_classification.archives.extraction import (
 from bert_classification.archives.fit import without_buffers
 from bert_classification.archives.names import objects
 from bert_classification.archives.seal import sealed
+from bert_classification.archives.serialization import DECODER, saved_directory
 from bert_classification.archives.weights import State
 from bert_classification.bert.converted import find_archive
 from bert_classification.bert.pooling import check_settings
@@ -83,6 +89,10 @@ def export(archive: str, directory: str, onnx: bool = False) -> None:
     archived = _find(archive)
     with prefix_errors(archive), sealed(str(archived.root)):
         contents = _read(archived)
+    if onnx and isinstance(contents.head, EncoderDecoderModel):
+        raise ConfigurationError(
+            f"{archive} writes piece by piece, and --onnx writes models of one step; leave it out."
+        )
     _write(contents, directory, _find_metrics(archived), onnx)
     _write_vectors(archived, contents, directory)
     name = type(contents.head).__name__
@@ -93,7 +103,7 @@ class _Contents(NamedTuple):
     """What of an archive is exported; `beside` is what `head` has no room for."""
 
     task: str
-    head: BertPreTrainedModel
+    head: PreTrainedModel
     beside: State
     tokenizer: PreTrainedTokenizerFast
 
@@ -113,6 +123,10 @@ def _read(archived: ArchivedBert) -> _Contents:
             eos_token_id=tokenizer.sep_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
+    if isinstance(head, EncoderDecoderModel):
+        head.config.decoder_start_token_id = tokenizer.cls_token_id
+        head.config.pad_token_id = tokenizer.pad_token_id
+        head.generation_config.decoder_start_token_id = tokenizer.cls_token_id
     return _Contents(task, head, beside, tokenizer)
 
 
@@ -171,25 +185,36 @@ def _find_task(archived: ArchivedBert) -> str:
     return name
 
 
-def _build_head(archived: ArchivedBert) -> BertPreTrainedModel:
+def _build_head(archived: ArchivedBert) -> PreTrainedModel:
     """Builds the model of transformers that ours was made of, with weights to be replaced."""
     config = BertConfig.from_pretrained(archived.configuration)
+    decoder = saved_directory(DECODER, str(archived.root))
+    if decoder is not None:
+        halves = (config, BertConfig.from_pretrained(decoder))
+        return EncoderDecoderModel(
+            EncoderDecoderConfig.from_encoder_decoder_configs(*halves)
+        ).eval()
     head_class = getattr(modeling_bert, (config.architectures or [""])[0], None)
     if not (isinstance(head_class, type) and issubclass(head_class, BertPreTrainedModel)):
         raise InvalidArchiveError(f"it names no head of BERT: {config.architectures}.")
     return head_class(config).eval()
 
 
-def _load_tokenizer(archived: ArchivedBert, config: BertConfig) -> PreTrainedTokenizerFast:
+def _load_tokenizer(archived: ArchivedBert, config: PreTrainedConfig) -> PreTrainedTokenizerFast:
     tokenizer = AutoTokenizer.from_pretrained(archived.tokenizer, trust_remote_code=False)
     # Without this a text may get more pieces than the model has positions.
-    tokenizer.model_max_length = min(tokenizer.model_max_length, config.max_position_embeddings)
+    positions = getattr(config, "encoder", config).max_position_embeddings
+    tokenizer.model_max_length = min(tokenizer.model_max_length, positions)
     return tokenizer
 
 
-def _load_weights(archived: ArchivedBert, head: BertPreTrainedModel, weights: State) -> State:
+def _load_weights(archived: ArchivedBert, head: PreTrainedModel, weights: State) -> State:
     """Fills the head; returns what is in the archive beside its weights."""
-    if head.base_model is head:
+    if isinstance(head, EncoderDecoderModel):
+        weights = {re.sub(r"^bert\.", "encoder.", name): each for name, each in weights.items()}
+        if "encoder.pooler.dense.weight" not in weights:
+            head.encoder.pooler = None
+    elif head.base_model is head:
         # A model without a head is the encoder itself, whose weights have no prefix.
         weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
         if "pooler.dense.weight" not in weights:

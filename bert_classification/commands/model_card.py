@@ -8,7 +8,7 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     BertLMHeadModel,
-    BertPreTrainedModel,
+    PreTrainedModel,
 )
 
 CARD = """\
@@ -80,7 +80,7 @@ MAX_NUMBERS = 1_000
 
 
 def model_card(
-    head: BertPreTrainedModel,
+    head: PreTrainedModel,
     task: str,
     metrics: Optional[Mapping[str, Any]] = None,
     beside: Optional[Mapping[str, Tensor]] = None,
@@ -91,7 +91,7 @@ def model_card(
 
     # Parameters
 
-    head : `BertPreTrainedModel`
+    head : `PreTrainedModel`
     task : `str`
         The registered name of the AllenNLP model.
     metrics : `Mapping[str, Any]`, optional

@@ -6,7 +6,7 @@ import warnings
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertForMultipleChoice, BertPreTrainedModel
+from transformers import BertForMultipleChoice, PreTrainedModel
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -20,7 +20,7 @@ def check_onnx() -> None:
         )
 
 
-def write_onnx(head: BertPreTrainedModel, path: str) -> None:
+def write_onnx(head: PreTrainedModel, path: str) -> None:
     """
     Writes a model with the inputs `input_ids`, `attention_mask` and `token_type_ids`, of shape
     `(batch, length)`, or `(batch, choices, length)` of a multiple choice, and the outputs of `head`

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bert_classification import BertForCausalLMPredictor
-from bert_classification.causal_lm.predictor import join_pieces
+from bert_classification.objectives.generation import join_pieces
 from tests.causal_lm.support import SEP, TEXTS, TOKENIZER, hugging_face, make_model, reader, tensors
 
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -105,8 +105,7 @@ class TestGeneration:
         assert predictor.predict_json({"text": text})["continuation"] == output["continuation"]
 
     def test_pieces_join_the_text_before_them(self) -> None:
-        pieces = reader().tokenizer
         ids = TOKENIZER.convert_tokens_to_ids(["##s", "the", "was", ".", "a", "[SEP]"])
-        assert join_pieces(pieces, ids) == "s the was. a"
-        assert join_pieces(pieces, ids[1:]) == " the was. a"
-        assert join_pieces(pieces, [SEP]) == ""
+        assert join_pieces(TOKENIZER, ids) == "s the was. a"
+        assert join_pieces(TOKENIZER, ids[1:]) == " the was. a"
+        assert join_pieces(TOKENIZER, [SEP]) == ""

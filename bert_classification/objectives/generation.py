@@ -1,20 +1,28 @@
 """How texts are to be continued, and Hugging Face's `generate`, which does it."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
-from transformers import BertLMHeadModel, GenerationConfig
+from transformers import (
+    BertLMHeadModel,
+    EncoderDecoderModel,
+    GenerationConfig,
+    PreTrainedTokenizerFast,
+)
+from transformers.modeling_outputs import BaseModelOutput
 
 from bert_classification.data.records import RecordError
 from bert_classification.data.values import get_flag, get_real, get_whole
 
+Writer = Union[BertLMHeadModel, EncoderDecoderModel]
+
 MAX_NEW_TOKENS = 20
 MAX_BEAMS = 100
 SAMPLING = ("temperature", "top_k", "top_p")
-KEYS = ("max_new_tokens", "num_beams", "do_sample", *SAMPLING, "seed")
+KEYS = ("max_new_tokens", "num_beams", "length_penalty", "do_sample", *SAMPLING, "seed")
 
 
 class Generation(NamedTuple):
@@ -26,11 +34,25 @@ class Generation(NamedTuple):
 
     max_new_tokens: int = MAX_NEW_TOKENS
     num_beams: int = 1
+    length_penalty: float = 1.0
     do_sample: bool = False
     temperature: float = 1.0
     top_k: int = 50
     top_p: float = 1.0
     seed: Optional[int] = None
+
+
+class Read(NamedTuple):
+    """
+    What an encoder made of texts: `hidden_states`, shape `(texts, length, width)`, and the `mask`
+    of what of them is text, shape `(texts, length)`.
+    """
+
+    hidden_states: Tensor
+    mask: Tensor
+
+    def rows(self, indices: list[int]) -> "Read":
+        return Read(self.hidden_states[indices], self.mask[indices])
 
 
 class Prompt(NamedTuple):
@@ -42,26 +64,31 @@ class Prompt(NamedTuple):
     pad_token_id: int
 
 
-def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
+def parse_generation(
+    values: Mapping[str, Any], room: int, default: int = MAX_NEW_TOKENS
+) -> Generation:
     """
     Reads the settings in a record.
 
     # Parameters
 
     values : `Mapping[str, Any]`
-        The record; a key that is missing or null has its default. Without `max_new_tokens` a
-        continuation ends where the positions do.
+        The record; a key that is missing or null has its default.
     room : `int`
-        How many pieces may follow the prompt, at least 1.
+        How many pieces may be written, at least 1.
+    default : `int`, optional (default = `20`)
+        The `max_new_tokens` of a record that does not say it, where there is room for so many.
 
     # Raises
 
-    `RecordError` for a value of the wrong type or out of range, and for `temperature`, `top_k` or
-    `top_p` without `do_sample: true`, where they would have no effect.
+    `RecordError` for a value of the wrong type or out of range, and for one that would have no
+    effect: `temperature`, `top_k` or `top_p` without `do_sample: true`, and `length_penalty`
+    without beams.
     """
     settings = Generation(
-        get_whole(values, "max_new_tokens", min(MAX_NEW_TOKENS, room), 1, room),
+        get_whole(values, "max_new_tokens", min(default, room), 1, room),
         get_whole(values, "num_beams", 1, 1, MAX_BEAMS),
+        get_real(values, "length_penalty", 1.0, "from -10 to 10", lambda value: abs(value) <= 10),
         get_flag(values, "do_sample"),
         # Further from 1 the logits leave the range of float32.
         get_real(
@@ -74,6 +101,8 @@ def parse_generation(values: Mapping[str, Any], room: int) -> Generation:
     idle = [key for key in SAMPLING if values.get(key) is not None and not settings.do_sample]
     if idle:
         raise RecordError(f"`{idle[0]}` works with `do_sample: true` only.")
+    if values.get("length_penalty") is not None and settings.num_beams == 1:
+        raise RecordError("`length_penalty` works with `num_beams` of at least 2 only.")
     return settings
 
 
@@ -89,7 +118,12 @@ def group_by_settings(settings: Sequence[Generation]) -> list[list[int]]:
     return list(groups.values())
 
 
-def continue_texts(model: BertLMHeadModel, texts: list[Tensor], prompt: Prompt) -> list[Tensor]:
+def continue_texts(
+    model: Writer,
+    texts: list[Tensor],
+    prompt: Prompt,
+    read: Optional[Read] = None,
+) -> list[Tensor]:
     """
     Continues texts that share their settings, with `model.generate` and its cache.
 
@@ -99,6 +133,8 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], prompt: Prompt) 
         The piece ids of each text, shape `(length,)`.
     prompt : `Prompt`
         Any one of them.
+    read : `Read`, optional
+        For a model with an encoder; `texts` are then the beginnings of what is written.
 
     # Returns
 
@@ -110,21 +146,23 @@ def continue_texts(model: BertLMHeadModel, texts: list[Tensor], prompt: Prompt) 
     mask = pad_sequence([torch.ones_like(ids) for ids in texts], True, 0, padding_side="left")
     with SeededGenerator(prompt.generation.seed, model.device).resume():
         sequences = model.generate(
-            input_ids, attention_mask=mask, generation_config=_config(prompt)
+            **_inputs(input_ids, mask, read), generation_config=_config(prompt, texts[0])
         )
     return [_until(row, prompt.eos_token_id) for row in sequences[:, input_ids.size(1) :]]
 
 
-def stream_text(model: BertLMHeadModel, text: Tensor, prompt: Prompt) -> Iterator[int]:
+def stream_text(
+    model: Writer, text: Tensor, prompt: Prompt, read: Optional[Read] = None
+) -> Iterator[int]:
     """
     Yields the continuation that `continue_texts` gives one text, shape `(length,)`, piece by piece;
     between two of them the model and the random generators are free. Beams are known at their end
     only.
     """
     if prompt.generation.num_beams > 1:
-        yield from continue_texts(model, [text], prompt)[0].tolist()
+        yield from continue_texts(model, [text], prompt, read)[0].tolist()
         return
-    config = _config(prompt)
+    config = _config(prompt, text)
     config.max_new_tokens, config.return_dict_in_generate = 1, True
     draws = SeededGenerator(prompt.generation.seed, model.device)
     sequences, cache = text.unsqueeze(0), None
@@ -132,7 +170,7 @@ def stream_text(model: BertLMHeadModel, text: Tensor, prompt: Prompt) -> Iterato
         mask = torch.ones_like(sequences)
         with draws.resume():
             longer = model.generate(
-                sequences, attention_mask=mask, generation_config=config, past_key_values=cache
+                **_inputs(sequences, mask, read), generation_config=config, past_key_values=cache
             )
         sequences, cache = longer.sequences, longer.past_key_values
         yield int(sequences[0, -1])
@@ -140,13 +178,31 @@ def stream_text(model: BertLMHeadModel, text: Tensor, prompt: Prompt) -> Iterato
             return
 
 
-def _config(prompt: Prompt) -> GenerationConfig:
+def _inputs(written: Tensor, mask: Tensor, read: Optional[Read]) -> dict[str, Any]:
+    if read is None:
+        return {"input_ids": written, "attention_mask": mask}
+    # `generate` changes it for beams.
+    encoder_outputs = BaseModelOutput(last_hidden_state=read.hidden_states)
+    return {
+        "decoder_input_ids": written,
+        # By its length `generate` finds what of it the cache has not seen.
+        "decoder_attention_mask": mask,
+        "encoder_outputs": encoder_outputs,
+        "attention_mask": read.mask,
+    }
+
+
+def _config(prompt: Prompt, text: Tensor) -> GenerationConfig:
     unused = {"seed"} if prompt.generation.do_sample else {"seed", *SAMPLING}
+    if prompt.generation.num_beams == 1:
+        unused.add("length_penalty")
     settings = {
         key: value for key, value in prompt.generation._asdict().items() if key not in unused
     }
     return GenerationConfig(
         **settings,
+        # Of an encoder and decoder: what is written begins with it already.
+        decoder_start_token_id=int(text[0]),
         eos_token_id=prompt.eos_token_id,
         pad_token_id=prompt.pad_token_id,
         use_cache=True,
@@ -182,3 +238,14 @@ def _until(ids: Tensor, end: int) -> Tensor:
     """Cuts ids after the first `end`."""
     ended = (ids == end).int()
     return ids[ended.cumsum(0) - ended == 0]
+
+
+def join_pieces(tokenizer: PreTrainedTokenizerFast, ids: Sequence[int]) -> str:
+    """
+    Joins word pieces to running text that follows a text: with a space before it, unless its first
+    piece belongs to the word or the punctuation before it. `[SEP]` is left out.
+    """
+    shown = tokenizer.convert_ids_to_tokens(
+        [index for index in ids if index != tokenizer.sep_token_id]
+    )
+    return tokenizer.clean_up_tokenization(" ".join(["", *shown]).replace(" ##", ""))
