@@ -6,10 +6,10 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.data.records import RecordError, describe
+from bert_classification.data.records import RecordError
 from bert_classification.data.segments import cut_segments, join_segments
 from bert_classification.data.text_field import WordPieceField
-from bert_classification.data.values import get_text
+from bert_classification.data.values import get_flag, get_text
 from bert_classification.objectives.generation import Generation, Prompt, parse_generation
 from bert_classification.reader import BertReader
 
@@ -78,8 +78,8 @@ class BertForSequenceToSequenceReader(BertReader):
             return Example(source, get_text(values, "target"), None, False)
         room = self._limits["target"] - 1
         generation = parse_generation(values, room, default=room)
-        target = get_text(values, "target") if _get_flag(values, "score") else None
-        return Example(source, target, generation, _get_flag(values, "cross_attention"))
+        target = get_text(values, "target") if get_flag(values, "score") else None
+        return Example(source, target, generation, get_flag(values, "cross_attention"))
 
     def to_instances(self, examples: Sequence[Example]) -> list[Instance]:
         pairs = self.encode([each.source for each in examples], [each.target for each in examples])
@@ -144,10 +144,3 @@ class BertForSequenceToSequenceReader(BertReader):
             whole_words = self.tokenizer if self.indexer.truncate_whole_words else None
             ids, _ = cut_segments(ids, None, limit - 2, whole_words)
         return self.field(*join_segments(self.tokenizer, ids, None))
-
-
-def _get_flag(values: Mapping[str, Any], key: str) -> bool:
-    value = values.get(key)
-    if not isinstance(value, (bool, type(None))):
-        raise RecordError(f"`{key}`: expected true or false, got {describe(value)}.")
-    return bool(value)
