@@ -19,7 +19,13 @@ from typing import (
 
 import torch
 from allennlp.common.checks import ConfigurationError
-from transformers import BertConfig, BertModel, BertPreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    BertConfig,
+    BertModel,
+    BertPreTrainedModel,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as hf_logging
 
 from bert_classification.archives import serialization
@@ -33,7 +39,7 @@ from bert_classification.bert.labels import (
     reorder_classifier,
 )
 from bert_classification.bert.packing import use_packed_attention
-from bert_classification.bert.same_pieces import check_same_pieces
+from bert_classification.bert.same_pieces import check_same_pieces, embed_new_pieces
 
 logger = logging.getLogger(__name__)
 
@@ -141,13 +147,25 @@ def load_pretrained(
             own = checkpoint.find_tokenizer()
             if tokenizer is not None and own is not None:
                 check_same_pieces(tokenizer, own, checkpoint.name)
-            tokenizer = tokenizer or own
             model, has_head = _load_head(head_class, checkpoint, labels, fresh_head, config)
+            if tokenizer is not None and own is not None:
+                embed_new_pieces(model, tokenizer, own)
+            tokenizer = tokenizer or own
+        _check_rows(model, tokenizer)
         model.config.architectures = [head_class.__name__]
         serialization.save(part, serialization_dir, model.config.save_pretrained)
     set_dropout(model)
     use_packed_attention(model.base_model)
     return Pretrained(model, has_head, tokenizer)
+
+
+def _check_rows(model: PreTrainedModel, tokenizer: Optional[PreTrainedTokenizerFast]) -> None:
+    embedded = model.get_input_embeddings().num_embeddings
+    if tokenizer is not None and len(tokenizer) > embedded:
+        raise ConfigurationError(
+            f"The reader's tokenizer has {len(tokenizer)} word pieces and the model embeds "
+            f"{embedded}; `new_tokens` need a checkpoint as `bert_model` that has a tokenizer."
+        )
 
 
 def _build_saved(head_class: type[Head], saved: str, config: Mapping[str, Any]) -> Head:

@@ -1,7 +1,9 @@
 """Text to word pieces: the fast tokenizer of a checkpoint."""
 
 import copy
+import logging
 import os
+from collections import Counter
 from typing import Optional, Sequence, Union
 
 import numpy
@@ -13,6 +15,11 @@ from transformers import BertModel
 from bert_classification.archives import serialization
 from bert_classification.bert.casing import is_lowercasing
 from bert_classification.bert.checkpoint import resolve_checkpoint
+
+logger = logging.getLogger(__name__)
+
+MAX_NEW_TOKENS = 10_000
+"""Each is looked for at every place of a text."""
 
 # A forked worker must not use the threads that the parent's tokenizer started.
 os.register_at_fork(after_in_child=lambda: os.environ.update(TOKENIZERS_PARALLELISM="false"))
@@ -35,6 +42,9 @@ class WordPieceTokenizer:
     max_pieces : `int`, optional
         The longest sequence, special pieces included; by default the number of the checkpoint's
         positions.
+    new_tokens : `Sequence[str]`
+        Words that get a word piece of their own, behind those of the checkpoint; those that have
+        one already are left as they are.
 
     # Raises
 
@@ -48,6 +58,7 @@ class WordPieceTokenizer:
         do_lowercase: Optional[bool] = None,
         never_lowercase: Sequence[str] = (),
         max_pieces: Optional[int] = None,
+        new_tokens: Sequence[str] = (),
     ) -> None:
         checkpoint = resolve_checkpoint(pretrained_model)
         self.name = checkpoint.name
@@ -55,11 +66,12 @@ class WordPieceTokenizer:
         self.max_positions = self._config.max_position_embeddings
         self.max_pieces = self._check_length(max_pieces)
         self.pretrained = checkpoint.tokenizer
+        self._check_size(self._config.vocab_size)
+        self._add(new_tokens)
         self._tokenizer = FastTokenizer.from_str(self.pretrained.backend_tokenizer.to_str())
         # Checkpoints of sentence encoders keep a truncation and a padding in their tokenizer.json.
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
-        self._check_size(self._config.vocab_size)
         self.lowercases = self._check_casing(do_lowercase)
         self._keep(never_lowercase)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (
@@ -117,11 +129,24 @@ class WordPieceTokenizer:
         return max_pieces
 
     def _check_size(self, embedded: int) -> None:
-        if len(self) > embedded:
+        pieces = len(self.pretrained)
+        if pieces > embedded:
             raise ConfigurationError(
-                f"{self.name}: the tokenizer has {len(self)} word pieces, but the model embeds "
+                f"{self.name}: the tokenizer has {pieces} word pieces, but the model embeds "
                 f"{embedded}; tokenizer and weights are not of the same checkpoint."
             )
+
+    def _add(self, new_tokens: Sequence[str]) -> None:
+        check_new_tokens(new_tokens)
+        if not new_tokens:
+            return
+        # The one that was loaded is everybody's.
+        self.pretrained = copy.deepcopy(self.pretrained)
+        added = self.pretrained.add_tokens(
+            [AddedToken(each, single_word=True) for each in new_tokens]
+        )
+        self._config.vocab_size = max(self._config.vocab_size, len(self.pretrained))
+        logger.info("%s: %d of %d new tokens added", self.name, added, len(new_tokens))
 
     def _check_casing(self, do_lowercase: Optional[bool]) -> bool:
         lowercases = is_lowercasing(self._tokenizer)
@@ -155,6 +180,23 @@ class WordPieceTokenizer:
                 f"The tokenizer of {self.name} has no {token} token; a BERT needs one."
             )
         return index
+
+
+def check_new_tokens(words: Sequence[str]) -> None:
+    """Raises `ConfigurationError` for words that cannot be word pieces of their own."""
+    if len(words) > MAX_NEW_TOKENS:
+        raise ConfigurationError(
+            f"`new_tokens` has {len(words)} words; expected at most {MAX_NEW_TOKENS}. So many are "
+            "a vocabulary of their own, for which there is `from_scratch`."
+        )
+    for word in words:
+        if not isinstance(word, str) or word.split() != [word]:
+            raise ConfigurationError(
+                f"`new_tokens` has {word!r}; expected words without white space."
+            )
+    if len(set(words)) < len(words):
+        twice = next(word for word, count in Counter(words).items() if count > 1)
+        raise ConfigurationError(f"`new_tokens` has {twice!r} twice; take one out.")
 
 
 def tokenizer_of_model(

@@ -54,6 +54,9 @@ class PretrainedBertIndexer(TokenIndexer):
         `token_spans`, of shape `(batch_size, tokens, 2)`, the first and the last piece of each.
     token_min_padding_length : `int`, optional (default = `0`)
         As in every AllenNLP indexer.
+    new_tokens : `List[str]`, optional
+        Words of your field that get a word piece of their own, such as `covid`. The model begins
+        with the mean of the vectors of the pieces that a word had before.
     from_scratch : `BertFromScratch`, optional
         Makes a new BERT in the directory `pretrained_model`, where there is none yet.
     serialization_dir : `str`, optional
@@ -71,6 +74,7 @@ class PretrainedBertIndexer(TokenIndexer):
         truncate_whole_words: bool = False,
         token_mask: bool = False,
         token_min_padding_length: int = 0,
+        new_tokens: Optional[list[str]] = None,
         from_scratch: Optional[BertFromScratch] = None,
         serialization_dir: Optional[str] = None,
     ) -> None:
@@ -79,7 +83,11 @@ class PretrainedBertIndexer(TokenIndexer):
         if saved is None and from_scratch is not None:
             from_scratch.make(pretrained_model)
         self.tokenizer = WordPieceTokenizer(
-            saved or pretrained_model, do_lowercase, never_lowercase or (), max_pieces
+            saved or pretrained_model,
+            do_lowercase,
+            never_lowercase or (),
+            max_pieces,
+            new_tokens or (),
         )
         if saved is None:
             serialization.save(serialization.TOKENIZER, serialization_dir, self.tokenizer.save)
