@@ -1,5 +1,6 @@
 """Archives that are there only when they are whole."""
 
+import logging
 import os
 import tarfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from allennlp.models import archival
 from bert_classification.archives.carried_files import pack_files
 from bert_classification.archives.extraction import InvalidArchiveError
 from bert_classification.archives.whole_files import is_whole, replace_file
+
+logger = logging.getLogger(__name__)
 
 _allennlps_archive_model = archival.archive_model
 
@@ -40,6 +43,7 @@ def archive_model(
     pack_files(str(serialization_dir))
     with replace_file(target) as aside:
         _allennlps_archive_model(serialization_dir, weights, aside, include_in_archive)
+    logger.info("The model is in %s", target)
     return str(target)
 
 

@@ -1,7 +1,7 @@
 """Weights compared with the model that they are for, by their names and shapes."""
 
 import re
-from typing import Iterator
+from typing import AbstractSet, Iterator
 
 import torch
 from torch import Tensor
@@ -50,6 +50,17 @@ def rename_weights(model: torch.nn.Module, state: State) -> State:
         return renamed.get(old, "") + name.removeprefix(old)
 
     return {rename(name): tensor for name, tensor in state.items()}
+
+
+def with_own_settings(model: torch.nn.Module, state: State, overridden: AbstractSet[str]) -> State:
+    """
+    Puts what the model was built with in the place of what the weights have kept of the settings
+    that were overridden; a model's `kept_settings` knows the names that they have there.
+    """
+    kept: dict[str, str] = getattr(model, "kept_settings", {})
+    names = {kept[key] for key in overridden & kept.keys()}
+    own = {name: tensor for name, tensor in model.state_dict().items() if name in names}
+    return {name: tensor for name, tensor in state.items() if name not in names} | own
 
 
 def without_buffers(model: torch.nn.Module, state: State) -> State:

@@ -1,8 +1,10 @@
 """Checkpoints of the model hub, as directories: downloaded, or found in the hub's local cache."""
 
+import os
 from pathlib import Path
 from typing import Optional
 
+from allennlp.common.checks import ConfigurationError
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -13,6 +15,8 @@ from huggingface_hub.errors import (
 )
 
 from bert_classification.archives.extraction import describe_error
+
+PREFIX = "hf:"
 
 _SETTINGS = ("*.json", "*.txt")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
@@ -51,3 +55,38 @@ def explain_missing(name: str, revision: Optional[str], error: Exception) -> str
             "the hub is not to be reached."
         )
     return f"{wanted} cannot be had from the model hub ({describe_error(error)})."
+
+
+def is_hub_name(name: str) -> bool:
+    """Tells `hf:NAME` from all others; `hf://` is AllenNLP's own, of archives on the hub."""
+    return name.startswith(PREFIX) and not name.startswith(f"{PREFIX}//")
+
+
+def find_checkpoint(name: str, revision: Optional[str] = None) -> Path:
+    """
+    Finds the directory of a checkpoint: a directory, or a name on the model hub, which may have
+    `hf:` before it and `@REVISION` behind it.
+
+    # Raises
+
+    `ConfigurationError` when there is none.
+    """
+    directory = Path(os.path.expanduser(name))
+    if directory.is_dir():
+        if revision is not None:
+            raise ConfigurationError(
+                f"{name} is a directory, which has no revision {revision!r}; take it out."
+            )
+        return directory
+    if directory.is_file():
+        raise ConfigurationError(
+            f"{name} is a file; expected the directory of a checkpoint, or a name on the model hub."
+        )
+    hub_name, _, wanted = name.removeprefix(PREFIX).partition("@")
+    if revision is not None and wanted:
+        raise ConfigurationError(f"{name} has a revision already; take out {revision!r}.")
+    try:
+        return Path(download(hub_name, revision or wanted or None))
+    except Exception as error:  # Of the hub's client, of requests, of the disk.
+        reason = explain_missing(hub_name, revision or wanted or None, error)
+        raise ConfigurationError(reason) from error

@@ -49,6 +49,16 @@ def override(
     return Params(config), permitted
 
 
+def overridden_settings(overrides: Union[str, dict[str, Any]]) -> set[str]:
+    """Names the settings of the model that a caller's overrides have."""
+    settings: set[str] = set()
+    for path, value in parse(overrides).items():
+        section, *keys = path.split(".")
+        if section == "model":
+            settings |= {keys[0]} if keys else set(value if isinstance(value, dict) else ())
+    return settings
+
+
 def find_directory(name: str) -> str:
     """
     Finds the directory of a checkpoint that the caller names, which may be on the model hub; from

@@ -27,7 +27,7 @@ import tempfile
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Iterator, Optional, Sized, Union
+from typing import AbstractSet, Any, Iterator, Optional, Sized, Union
 
 from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError, check_for_gpu
@@ -56,6 +56,7 @@ from bert_classification.archives.extraction import (
 from bert_classification.archives.named_checkpoint import (
     BERT,
     explain_missing,
+    overridden_settings,
     override,
     parse,
 )
@@ -167,7 +168,8 @@ def _load(
         serialization.reading_weights(),
     ):
         reader, validation_reader = _load_readers(config.duplicate(), str(directory))
-        model = _load_model(config.duplicate(), str(directory), weights_path, state)
+        overridden = overridden_settings(overrides)
+        model = _load_model(config.duplicate(), str(directory), weights_path, state, overridden)
     for each in (reader, validation_reader):
         _check_num_pieces(each, model)
     if not weights_file:
@@ -196,8 +198,17 @@ def _read_meta(path: Path) -> Optional[Meta]:
         raise InvalidArchiveError(f"{META_NAME} is not what AllenNLP writes ({reason}).") from error
 
 
-def _load_model(config: Params, directory: str, weights_path: Path, state: weights.State) -> Model:
-    """Builds and fills the model, as `Model._load`, which reads weights in its own way, does."""
+def _load_model(
+    config: Params,
+    directory: str,
+    weights_path: Path,
+    state: weights.State,
+    overridden: AbstractSet[str],
+) -> Model:
+    """
+    Builds and fills the model, as `Model._load`, which reads weights in its own way, does. Settings
+    that were `overridden` win over what the weights have kept of them.
+    """
     # What it would initialize is loaded below.
     model_params = without_initial_weights(config.as_dict(quiet=True)["model"])
     if isinstance(model_params, str):
@@ -217,6 +228,7 @@ def _load_model(config: Params, directory: str, weights_path: Path, state: weigh
             )
             model.extend_embedder_vocab()
     state = fit.without_buffers(model, fit.rename_weights(model, state))
+    state = fit.with_own_settings(model, state, overridden)
     fit.check_fit(model, state)
     model.load_state_dict(state, strict=False)
     return model.cpu()

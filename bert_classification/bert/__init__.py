@@ -10,6 +10,9 @@ trainable : `Union[bool, int]`, optional (default = `True`)
     as `Any`: for `Union[bool, int]` AllenNLP's `FromParams` would turn 1, one layer, into true.
 regularizer : `RegularizerApplicator`, optional
     As in every AllenNLP model.
+encoder : `Dict[str, Any]`, optional
+    Entries of the checkpoint's configuration to replace, such as `{"hidden_dropout_prob": 0.2}`;
+    see `config.check_settings` for those that may be. An archive keeps them.
 gradient_checkpointing : `bool`, optional (default = `False`)
     Less memory for more time: a training step computes each layer's activations twice.
 output_hidden_states, output_attentions : `bool`, optional (default = `False`)

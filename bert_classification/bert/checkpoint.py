@@ -10,6 +10,7 @@ from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast
 
 from bert_classification.archives.archived_bert import ArchivedBert, find_archived_bert
 from bert_classification.archives.extraction import naming
+from bert_classification.archives.hub import find_checkpoint, is_hub_name
 from bert_classification.archives.serialization import DECODER, saved_directory
 from bert_classification.archives.weights import State
 from bert_classification.bert.casing import guess_casing, warn_of_wrong_casing
@@ -77,7 +78,8 @@ def resolve_checkpoint(name: str, decoder: bool = False) -> Checkpoint:
     # Parameters
 
     name : `str`
-        A directory, a name on the model hub, an archive of ours or the directory of its training.
+        A directory, a name on the model hub, `NAME` or `NAME@REVISION` with or without `hf:` before
+        it, an archive of ours or the directory of its training.
     decoder : `bool`, optional (default = `False`)
         Whether of a checkpoint of encoder and decoder the second half is meant.
 
@@ -93,6 +95,8 @@ def resolve_checkpoint(name: str, decoder: bool = False) -> Checkpoint:
         )
     name = os.fspath(name)
     location = os.path.expanduser(name)
+    if is_hub_name(name) or ("@" in name and not os.path.exists(location)):
+        location = str(find_checkpoint(name))
     with explain_errors(f"{name} cannot be read"):
         archived = find_archived_bert(location)
     directory = archived.configuration if archived else location

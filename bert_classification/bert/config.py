@@ -2,10 +2,11 @@
 
 import os
 from contextlib import contextmanager
-from typing import Iterator
+from typing import Any, Callable, Iterator, Mapping
 
 from allennlp.common.checks import ConfigurationError
 from transformers import AutoConfig, BertConfig, EncoderDecoderConfig
+from transformers.activations import ACT2FN
 
 from bert_classification.bert.halves import config_of_half
 
@@ -75,3 +76,48 @@ def read_config(name: str, decoder: bool = False) -> BertConfig:
             "ones only."
         )
     return config
+
+
+def _is_probability(value: Any) -> bool:
+    return _is_number(value) and 0 <= value < 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+SETTINGS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "hidden_dropout_prob": (_is_probability, "a number from 0 to below 1"),
+    "attention_probs_dropout_prob": (_is_probability, "a number from 0 to below 1"),
+    "classifier_dropout": (
+        lambda value: value is None or _is_probability(value),
+        "null or a number from 0 to below 1",
+    ),
+    "layer_norm_eps": (lambda value: _is_number(value) and 0 < value < 1, "a small number above 0"),
+    "initializer_range": (lambda value: _is_number(value) and 0 < value, "a number above 0"),
+    "hidden_act": (
+        lambda value: isinstance(value, str) and value in ACT2FN,
+        f"one of {', '.join(ACT2FN)}",
+    ),
+}
+"""What of a configuration may be another than the checkpoint's: no weight depends on it."""
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """
+    Looks at what a model's `encoder` puts in the place of a checkpoint's configuration: only what
+    changes no size. `initializer_range` matters for a fresh head.
+
+    # Raises
+
+    `ConfigurationError` for any other key, and for values that a key cannot have.
+    """
+    for key, value in settings.items():
+        if key not in SETTINGS:
+            kind = "it belongs to the weights" if hasattr(BertConfig(), key) else "no BERT has it"
+            raise ConfigurationError(
+                f"`model.encoder.{key}` cannot be set ({kind}); what can: {', '.join(SETTINGS)}."
+            )
+        is_right, expected = SETTINGS[key]
+        if not is_right(value):
+            raise ConfigurationError(f"`model.encoder.{key}` is {value!r}; expected {expected}.")

@@ -15,15 +15,15 @@ from allennlp.common import file_utils
 from allennlp.common.checks import ConfigurationError, check_for_gpu
 from allennlp.models.archival import CONFIG_NAME, Archive
 
-from bert_classification.archives import hub, opening
+from bert_classification.archives import opening
 from bert_classification.archives.extraction import naming, prefix_errors
+from bert_classification.archives.hub import find_checkpoint, is_hub_name
 from bert_classification.archives.serialization import write_directory
 from bert_classification.bert.as_archive import write_contents
 from bert_classification.bert.staged import read_object
 
 logger = logging.getLogger(__name__)
 
-PREFIX = "hf:"
 FORMAT = 1
 """Of what is kept in the cache; another number has everything converted again."""
 
@@ -58,41 +58,6 @@ def find_archive(name: Union[str, os.PathLike]) -> Union[str, os.PathLike]:
         return _convert_once(find_checkpoint(text), text)
     directory = Path(os.path.expanduser(text))
     return _convert_once(directory, text) if _is_checkpoint(directory) else name
-
-
-def is_hub_name(name: str) -> bool:
-    """Tells `hf:NAME` from all others; `hf://` is AllenNLP's own, of archives on the hub."""
-    return name.startswith(PREFIX) and not name.startswith(f"{PREFIX}//")
-
-
-def find_checkpoint(name: str, revision: Optional[str] = None) -> Path:
-    """
-    Finds the directory of a checkpoint: a directory, or a name on the model hub, which may have
-    `hf:` before it and `@REVISION` behind it.
-
-    # Raises
-
-    `ConfigurationError` when there is none.
-    """
-    directory = Path(os.path.expanduser(name))
-    if directory.is_dir():
-        if revision is not None:
-            raise ConfigurationError(
-                f"{name} is a directory, which has no revision {revision!r}; take it out."
-            )
-        return directory
-    if directory.is_file():
-        raise ConfigurationError(
-            f"{name} is a file; expected the directory of a checkpoint, or a name on the model hub."
-        )
-    hub_name, _, wanted = name.removeprefix(PREFIX).partition("@")
-    if revision is not None and wanted:
-        raise ConfigurationError(f"{name} has a revision already; take out {revision!r}.")
-    try:
-        return Path(hub.download(hub_name, revision or wanted or None))
-    except Exception as error:  # Of the hub's client, of requests, of the disk.
-        reason = hub.explain_missing(hub_name, revision or wanted or None, error)
-        raise ConfigurationError(reason) from error
 
 
 def _is_checkpoint(directory: Path) -> bool:

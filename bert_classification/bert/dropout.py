@@ -1,7 +1,10 @@
 """Dropout for training on the CPU, where PyTorch's own takes a good part of a step for chance."""
 
+from typing import Optional
+
 import torch
 from torch import Tensor
+from transformers import BertConfig
 
 
 class Dropout(torch.nn.Dropout):
@@ -22,6 +25,16 @@ def set_dropout(model: torch.nn.Module) -> None:
     for module in model.modules():
         if type(module) is torch.nn.Dropout:
             module.__class__ = Dropout
+
+
+def head_dropout(dropout: Optional[float], config: BertConfig) -> torch.nn.Dropout:
+    """
+    Makes the dropout before the head of a task. `None` stands for what the checkpoint says, as in
+    transformers: `classifier_dropout`, or where there is none `hidden_dropout_prob`.
+    """
+    if dropout is None:
+        dropout = config.classifier_dropout
+    return torch.nn.Dropout(config.hidden_dropout_prob if dropout is None else dropout)
 
 
 def dropout_mask(count: int, dropout: float, dtype: torch.dtype) -> Tensor:

@@ -24,7 +24,7 @@ from transformers.utils import logging as hf_logging
 
 from bert_classification.archives import serialization
 from bert_classification.bert.checkpoint import Checkpoint, load_tokenizer, resolve_checkpoint
-from bert_classification.bert.config import explain_errors
+from bert_classification.bert.config import check_settings, explain_errors
 from bert_classification.bert.dropout import set_dropout
 from bert_classification.bert.labels import (
     check_problem_type,
@@ -84,6 +84,7 @@ def load_pretrained(
     labels: Optional[Sequence[str]] = None,
     fresh_head: bool = False,
     part: str = serialization.MODEL,
+    encoder: Optional[Mapping[str, Any]] = None,
     **config: Any,
 ) -> Pretrained[Head]:
     """
@@ -94,7 +95,8 @@ def load_pretrained(
     head_class : `Type[BertPreTrainedModel]`
         A `BertFor...` class of transformers; or `BertModel`, which has no head.
     bert_model : `Union[str, BertModel]`
-        A directory, a name on the model hub, an archive of ours or the directory of its training,
+        A directory, a name on the model hub (`NAME` or `NAME@REVISION`), an archive of ours or the
+        directory of its training,
         or a `BertModel` that gets a fresh head, and loses its pooler where the head has no use for
         one.
     serialization_dir : `str`, optional
@@ -108,14 +110,24 @@ def load_pretrained(
         With `labels`: a new final layer whatever the checkpoint has.
     part : `str`, optional (default = `model`)
         Under which name training keeps the configuration.
+    encoder : `Mapping[str, Any]`, optional
+        What a user has put in the place of the checkpoint's configuration.
     config : `Any`
         Entries of the configuration to replace, such as `num_labels`.
 
     # Raises
 
-    `ConfigurationError`, see `resolve_checkpoint`, `check_same_pieces`, `label_permutation`.
+    `ConfigurationError`, see `check_settings`, `resolve_checkpoint`, `check_same_pieces`,
+    `label_permutation`.
     """
-    config = {**config, **(label_settings(labels) if labels is not None else {})}
+    encoder = encoder or {}
+    check_settings(encoder)
+    if encoder and isinstance(bert_model, BertModel):
+        raise ConfigurationError(
+            "`encoder` has no effect on a `BertModel` that is there already; build it of a "
+            "configuration that has these settings."
+        )
+    config = {**encoder, **config, **(label_settings(labels) if labels is not None else {})}
     saved = serialization.saved_directory(part, serialization_dir)
     tokenizer_directory = serialization.saved_directory(serialization.TOKENIZER, serialization_dir)
     tokenizer = None if tokenizer_directory is None else load_tokenizer(tokenizer_directory)

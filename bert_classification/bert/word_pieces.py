@@ -26,7 +26,8 @@ class WordPieceTokenizer:
     # Parameters
 
     pretrained_model : `str`
-        A directory, a name on the model hub, an archive of ours or the directory of its training.
+        A directory, a name on the model hub (`NAME` or `NAME@REVISION`), an archive of ours or the
+        directory of its training.
     do_lowercase : `bool`, optional
         Only for a check: when given, it must be what the checkpoint was trained with.
     never_lowercase : `Sequence[str]`

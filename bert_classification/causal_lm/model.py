@@ -40,7 +40,7 @@ class BertForCausalLM(Model):
     initializer : `InitializerApplicator`, optional
         Initializes the last linear layer that is the head's own, `cls.predictions.transform.dense`,
         by the names `weight` and `bias`; the decoder after it is BERT's word embedding.
-    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    index, regularizer, encoder, gradient_checkpointing, output_hidden_states, output_attentions,
     serialization_dir :
         See `bert_classification.bert`.
     """
@@ -56,13 +56,14 @@ class BertForCausalLM(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
-        pretrained = load_decoder(bert_model, serialization_dir)
+        pretrained = load_decoder(bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )

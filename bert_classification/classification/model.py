@@ -1,6 +1,5 @@
 from typing import Any, Optional, Union
 
-import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
 from allennlp.models import Model
@@ -8,6 +7,7 @@ from allennlp.nn import InitializerApplicator, RegularizerApplicator
 from torch import Tensor
 from transformers import BertForSequenceClassification, BertModel
 
+from bert_classification.bert.dropout import head_dropout
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pooling import pool_windows
@@ -29,8 +29,9 @@ class BertForClassification(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
         classification, with the same labels, gives its final layer as well.
-    dropout : `float`, optional (default = `0.0`)
-        Dropout on the pooled vector, beside the dropout inside BERT.
+    dropout : `Optional[float]`, optional (default = `0.0`)
+        Dropout on the pooled vector, beside the dropout inside BERT; `null` for what the
+        checkpoint says, its `classifier_dropout` or `hidden_dropout_prob`.
     num_labels : `int`, optional
         By default the number of labels in the vocabulary.
     label_namespace : `str`, optional (default = `labels`)
@@ -56,8 +57,8 @@ class BertForClassification(Model):
         How the logits of a long text's windows become one: `mean` or `max`.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other labels than its own.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -66,12 +67,17 @@ class BertForClassification(Model):
     head_settings = staticmethod(head_settings)
     has_pooled_vector = True
     renamed_weights = {"problem.": "objective."}
+    kept_settings = {
+        "threshold": "objective.thresholds",
+        "class_weights": "objective.class_weights",
+        "pos_weight": "objective.pos_weight",
+    }
 
     def __init__(
         self,
         vocab: Vocabulary,
         bert_model: Union[str, BertModel],
-        dropout: float = 0.0,
+        dropout: Optional[float] = 0.0,
         num_labels: Optional[int] = None,
         index: str = "bert",
         label_namespace: str = "labels",
@@ -87,6 +93,7 @@ class BertForClassification(Model):
         tune_threshold: Optional[str] = None,
         window_pooling: str = "mean",
         fresh_head: bool = False,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -109,6 +116,7 @@ class BertForClassification(Model):
             BertForSequenceClassification,
             bert_model,
             serialization_dir,
+            encoder=encoder,
             labels=self.objective.names,
             fresh_head=fresh_head,
             problem_type=problem_type,
@@ -117,7 +125,7 @@ class BertForClassification(Model):
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
         self.bert = pretrained.model.base_model
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout = head_dropout(dropout, self.bert.config)
         self.classifier = pretrained.model.classifier
         if not pretrained.has_head and isinstance(self.objective, MultiLabel) and counts:
             self.classifier.bias.data.copy_(log_odds(counts))

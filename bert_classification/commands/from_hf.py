@@ -12,9 +12,9 @@ from allennlp.common.checks import ConfigurationError
 from bert_classification.archives import opening
 from bert_classification.archives.archiving import check_new_file, write_tar
 from bert_classification.archives.extraction import naming
+from bert_classification.archives.hub import PREFIX, find_checkpoint
 from bert_classification.archives.named_checkpoint import parse
 from bert_classification.bert.as_archive import Wishes, write_contents
-from bert_classification.bert.converted import PREFIX, find_checkpoint
 from bert_classification.data.files import read_lines
 from bert_classification.data.records import RecordError
 from bert_classification.data.values import check_label

@@ -3,7 +3,13 @@
 from typing import Any, Mapping, Optional
 
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import (
+    BertForMaskedLM,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertLMHeadModel,
+    PreTrainedModel,
+)
 
 CARD = """\
 ---
@@ -28,6 +34,32 @@ model = {head}.from_pretrained(directory)
 ```
 """
 
+PIPELINE = """
+To ask it about a text, `answer("...")`:
+
+```python
+from transformers import pipeline
+
+answer = pipeline("{name}", directory{options})
+```
+"""
+
+PIPELINES = {
+    BertForSequenceClassification: "text-classification",
+    BertForTokenClassification: "token-classification",
+    BertForMaskedLM: "fill-mask",
+    BertLMHeadModel: "text-generation",
+}
+"""Those of transformers, by the class they take."""
+
+OPTIONS = {"text-generation": ", max_new_tokens=50"}
+"""Its own 256 may lead beyond the last position."""
+
+LABELS = """
+## Labels
+
+"""
+
 ONNX = """
 `model.onnx` is the same model for ONNX Runtime: `input_ids`, `attention_mask` and `token_type_ids`
 (int64) in, what the model above gives out.
@@ -40,6 +72,8 @@ What the model had in AllenNLP and transformers has no place for.
 
 """
 
+
+LABELLED = (BertForSequenceClassification, BertForTokenClassification)
 
 MAX_NUMBERS = 1_000
 """Of a tensor in the card."""
@@ -68,8 +102,12 @@ def model_card(
         Whether there is a model.onnx.
     """
     card = CARD.format(head=type(head).__name__, task=task)
+    if (name := PIPELINES.get(type(head))) is not None:
+        card += PIPELINE.format(name=name, options=OPTIONS.get(name, ""))
     if onnx:
         card += ONNX
+    if type(head) in LABELLED and head.config.problem_type != "regression":
+        card += LABELS + _table(("id", "label"), head.config.id2label)
     if metrics:
         rows = {
             key: value
@@ -83,7 +121,7 @@ def model_card(
     return card
 
 
-def _table(heading: tuple[str, str], rows: Mapping[str, Any]) -> str:
+def _table(heading: tuple[str, str], rows: Mapping[Any, Any]) -> str:
     lines = [heading, ("---", "---")]
     lines += [(_escape(key), _format(value)) for key, value in rows.items()]
     return "".join(f"| {key} | {value} |\n" for key, value in lines)
@@ -94,9 +132,9 @@ def _numbers(tensor: Tensor) -> Any:
     return tensor.tolist() if tensor.numel() <= MAX_NUMBERS else f"a tensor of {shape}"
 
 
-def _escape(key: str) -> str:
-    return " ".join(key.split()).replace("|", "\\|")
+def _escape(key: Any) -> str:
+    return " ".join(str(key).split()).replace("|", "\\|")
 
 
 def _format(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return f"{value:.6g}" if isinstance(value, float) else _escape(value)

@@ -33,7 +33,8 @@ class PretrainedBertIndexer(TokenIndexer):
     # Parameters
 
     pretrained_model : `str`
-        A directory, a name on the model hub, an archive of ours or the directory of its training.
+        A directory, a name on the model hub (`NAME` or `NAME@REVISION`), an archive of ours or the
+        directory of its training.
     use_starting_offsets : `bool`, optional (default = `False`)
         Let `offsets` point to the piece a token begins with.
     do_lowercase : `bool`, optional

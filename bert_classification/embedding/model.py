@@ -46,8 +46,8 @@ class BertForEmbedding(Model):
         To find texts: what cosines are divided by.
     symmetric : `bool`, optional (default = `False`)
         To find texts: whether those that belong to texts find these as well.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -67,6 +67,7 @@ class BertForEmbedding(Model):
         index: str = "bert",
         trainable: Any = True,
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -75,7 +76,7 @@ class BertForEmbedding(Model):
         super().__init__(vocab, regularizer, serialization_dir)
         if not temperature > 0:
             raise ConfigurationError(f"`temperature` is {temperature}; expected a number above 0.")
-        pretrained = load_pretrained(BertModel, bert_model, serialization_dir)
+        pretrained = load_pretrained(BertModel, bert_model, serialization_dir, encoder=encoder)
         self.bert = pretrained.model
         given = {
             "pooling": pooling,

@@ -45,7 +45,7 @@ class BertForMaskedLM(Model):
     initializer : `InitializerApplicator`, optional
         Initializes the layer before the last, by the names `dense.weight`, `dense.bias`,
         `LayerNorm.weight` and `LayerNorm.bias`; the weights of the last are BERT's.
-    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    index, regularizer, encoder, gradient_checkpointing, output_hidden_states, output_attentions,
     serialization_dir :
         See `bert_classification.bert`.
     """
@@ -64,6 +64,7 @@ class BertForMaskedLM(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -72,7 +73,7 @@ class BertForMaskedLM(Model):
         super().__init__(vocab, regularizer, serialization_dir)
         self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
         self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
-        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )

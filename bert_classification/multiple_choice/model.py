@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
 
+from bert_classification.bert.dropout import head_dropout
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
@@ -28,12 +29,13 @@ class BertForMultipleChoice(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
         multiple choice gives its final layer as well.
-    dropout : `float`, optional (default = `0.0`)
-        Dropout on the pooled vector, beside the dropout inside BERT.
+    dropout : `Optional[float]`, optional (default = `0.0`)
+        Dropout on the pooled vector, beside the dropout inside BERT; `null` for what the
+        checkpoint says, its `classifier_dropout` or `hidden_dropout_prob`.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -44,23 +46,24 @@ class BertForMultipleChoice(Model):
         self,
         vocab: Vocabulary,
         bert_model: Union[str, BertModel],
-        dropout: float = 0.0,
+        dropout: Optional[float] = 0.0,
         index: str = "bert",
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
-        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
         self.bert = pretrained.model.base_model
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout = head_dropout(dropout, self.bert.config)
         self.classifier = pretrained.model.classifier
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)

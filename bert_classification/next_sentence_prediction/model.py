@@ -33,8 +33,8 @@ class BertForNextSentencePrediction(Model):
         the original BERT gives its final layer as well.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -50,6 +50,7 @@ class BertForNextSentencePrediction(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -57,7 +58,7 @@ class BertForNextSentencePrediction(Model):
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
         pretrained = load_pretrained(
-            PretrainedHead, bert_model, serialization_dir, **label_settings(LABELS)
+            PretrainedHead, bert_model, serialization_dir, encoder=encoder, **label_settings(LABELS)
         )
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions

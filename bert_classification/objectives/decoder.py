@@ -1,6 +1,6 @@
 """BERT as a decoder: loaded with a causal mask, and the loss of what it predicts."""
 
-from typing import Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ def load_decoder(
     serialization_dir: Optional[str],
     add_cross_attention: bool = False,
     part: str = serialization.MODEL,
+    encoder: Optional[Mapping[str, Any]] = None,
 ) -> Pretrained[BertLMHeadModel]:
     """
     Loads a BERT with a causal mask and the head of language modelling; see `load_pretrained`. With
@@ -31,6 +32,7 @@ def load_decoder(
         bert_model,
         serialization_dir,
         part=part,
+        encoder=encoder,
         is_decoder=True,
         add_cross_attention=add_cross_attention,
     )

@@ -48,7 +48,7 @@ class BertForPreTraining(Model):
     initializer : `InitializerApplicator`, optional
         Initializes the layers that are the heads' own, by the names `transform.dense.weight`,
         `transform.LayerNorm.weight`, `seq_relationship.weight` and the same with `bias`.
-    index, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
+    index, regularizer, encoder, gradient_checkpointing, output_hidden_states, output_attentions,
     serialization_dir :
         See `bert_classification.bert`.
     """
@@ -67,6 +67,7 @@ class BertForPreTraining(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -75,7 +76,7 @@ class BertForPreTraining(Model):
         super().__init__(vocab, regularizer, serialization_dir)
         self._tokenizer = tokenizer_of_model(bert_model, tokenizer, serialization_dir)
         self.masking = Masking(self._tokenizer, mlm_probability, whole_word_mask)
-        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir)
+        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )

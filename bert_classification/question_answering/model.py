@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import BertForQuestionAnswering as PretrainedHead
 from transformers import BertModel
 
+from bert_classification.bert.dropout import head_dropout
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
@@ -29,8 +30,9 @@ class BertForQuestionAnswering(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
         question answering gives its final layer as well.
-    dropout : `float`, optional (default = `0.0`)
-        Dropout on the hidden states, beside the dropout inside BERT.
+    dropout : `Optional[float]`, optional (default = `0.0`)
+        Dropout on the hidden states, beside the dropout inside BERT; `null` for what the
+        checkpoint says, its `classifier_dropout` or `hidden_dropout_prob`.
     n_best : `int`, optional (default = `20`)
         How many answers to give for a question; their probabilities sum up to 1.
     max_answer_length : `int`, optional (default = `30`)
@@ -43,8 +45,8 @@ class BertForQuestionAnswering(Model):
         best value for the validation data is among the metrics, as `best_threshold`.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -55,7 +57,7 @@ class BertForQuestionAnswering(Model):
         self,
         vocab: Vocabulary,
         bert_model: Union[str, BertModel],
-        dropout: float = 0.0,
+        dropout: Optional[float] = 0.0,
         n_best: int = 20,
         max_answer_length: int = 30,
         handle_impossible_answer: Optional[bool] = None,
@@ -64,6 +66,7 @@ class BertForQuestionAnswering(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -83,14 +86,16 @@ class BertForQuestionAnswering(Model):
             if handle_impossible_answer is None
             else handle_impossible_answer
         )
-        pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, num_labels=2)
+        pretrained = load_pretrained(
+            PretrainedHead, bert_model, serialization_dir, encoder=encoder, num_labels=2
+        )
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
         self.bert = pretrained.model.base_model
         # Nothing here is pooled; a `BertModel` that was made elsewhere may have a pooler.
         self.bert.pooler = None
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout = head_dropout(dropout, self.bert.config)
         self.qa_outputs = pretrained.model.qa_outputs
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.qa_outputs)

@@ -73,10 +73,10 @@ class BertForSequenceToSequence(Model):
         Whether validation writes the targets as well, greedily, and scores them.
     max_validation_pieces : `int`, optional (default = `128`)
         The most pieces that it writes for a text.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
-        See `bert_classification.bert`; `trainable` counts the layers of each half, and
-        cross-attention and head always are.
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
+        See `bert_classification.bert`; `trainable` counts the layers of each half, whose
+        cross-attention and head always are, and `encoder` is of both.
     """
 
     default_predictor = "bert_for_sequence_to_sequence"
@@ -94,6 +94,7 @@ class BertForSequenceToSequence(Model):
         index: str = "bert",
         trainable: Any = True,
         regularizer: Optional[RegularizerApplicator] = None,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -104,7 +105,7 @@ class BertForSequenceToSequence(Model):
         # An archive is opened to predict as well, which needs no scorers.
         if validation_generation and not serialization.has_weights(serialization_dir):
             check_scorers()
-        pretrained = load_pretrained(BertModel, bert_model, serialization_dir)
+        pretrained = load_pretrained(BertModel, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
         )
@@ -114,6 +115,7 @@ class BertForSequenceToSequence(Model):
             serialization_dir,
             add_cross_attention=True,
             part=serialization.DECODER,
+            encoder=encoder,
         ).model
         if tie:
             share_weights(self.bert, self.decoder)

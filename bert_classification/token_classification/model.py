@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForTokenClassification as PretrainedHead
 from transformers import BertModel
 
+from bert_classification.bert.dropout import head_dropout
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
@@ -36,8 +37,9 @@ class BertForTokenClassification(Model):
     bert_model : `Union[str, BertModel]`
         A directory, a name on the model hub, or a `BertModel`. A checkpoint that was fine-tuned for
         token classification, with the same tags, gives its final layer as well.
-    dropout : `float`, optional (default = `0.0`)
-        Dropout on the vectors of the pieces, beside the dropout inside BERT.
+    dropout : `Optional[float]`, optional (default = `0.0`)
+        Dropout on the vectors of the pieces, beside the dropout inside BERT; `null` for what the
+        checkpoint says, its `classifier_dropout` or `hidden_dropout_prob`.
     num_labels : `int`, optional
         By default the number of tags in the vocabulary.
     aggregation : `str`, optional (default = `first`)
@@ -49,8 +51,8 @@ class BertForTokenClassification(Model):
         Initializes the final layer, by the names `weight` and `bias`.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other tags than its own.
-    index, trainable, regularizer, gradient_checkpointing, output_hidden_states, output_attentions,
-    serialization_dir :
+    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
+    output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -62,7 +64,7 @@ class BertForTokenClassification(Model):
         self,
         vocab: Vocabulary,
         bert_model: Union[str, BertModel],
-        dropout: float = 0.0,
+        dropout: Optional[float] = 0.0,
         num_labels: Optional[int] = None,
         aggregation: str = "first",
         index: str = "bert",
@@ -71,6 +73,7 @@ class BertForTokenClassification(Model):
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         fresh_head: bool = False,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
         output_attentions: bool = False,
@@ -84,6 +87,7 @@ class BertForTokenClassification(Model):
             PretrainedHead,
             bert_model,
             serialization_dir,
+            encoder=encoder,
             labels=[self._tags.get(index, str(index)) for index in range(num_labels)],
             fresh_head=fresh_head,
         )
@@ -93,7 +97,7 @@ class BertForTokenClassification(Model):
         self.bert = pretrained.model.base_model
         # Hugging Face's class has none either; a `BertModel` may bring one.
         self.bert.pooler = None
-        self.dropout = torch.nn.Dropout(dropout)
+        self.dropout = head_dropout(dropout, self.bert.config)
         self.classifier = pretrained.model.classifier
         set_trainable(self.bert, trainable, gradient_checkpointing)
         initializer(self.classifier)

@@ -70,9 +70,10 @@ def _make(directory: Path, force: bool) -> None:
         shutil.rmtree(directory)
     directory.mkdir(parents=True, exist_ok=True)
     if next(directory.iterdir(), None) is not None:
+        is_lost = has_whole_checkpoint(directory)
         raise ConfigurationError(
             f"{directory} is not empty. --recover goes on with the training in it; --force deletes "
-            "it and trains anew."
+            f"it and trains anew{'' if is_lost else ' (it has no checkpoint that would be lost)'}."
         )
 
 

@@ -12,7 +12,7 @@ from allennlp.predictors import Predictor
 
 from bert_classification.archives import opening
 from tests.archives.support import WEIGHTS, change_config, pack, refusal
-from tests.support import FIXTURES, allennlp, read_json_lines
+from tests.support import FIXTURES, ROOT, allennlp, read_json_lines
 
 RECORDS = FIXTURES / "classification" / "predict.jsonl"
 DEV = FIXTURES / "classification" / "dev.jsonl"
@@ -117,3 +117,47 @@ class TestTrust:
             load_archive(own)
         assert (tmp_path / "called").exists()
         refusal(own)
+
+
+class TestKeptSettings:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def tuned(cls, tmp_path_factory) -> Path:
+        directory = tmp_path_factory.mktemp("tuned") / "out"
+        overrides = {
+            "dataset_reader.problem_type": "multi_label_classification",
+            "model.problem_type": "multi_label_classification",
+            "model.tune_threshold": "per_label",
+            "trainer.validation_metric": "-loss",
+            "trainer.num_epochs": 1,
+            "dataset_reader.label_delimiter": " ",
+        }
+        config = ROOT / "training_config" / "classification.jsonnet"
+        allennlp("train", config, "-s", directory, "-o", json.dumps(overrides))
+        return directory / "model.tar.gz"
+
+    def test_a_caller_wins_over_what_the_weights_have_kept(self, tuned) -> None:
+        whole = load_archive(tuned).config.as_dict(quiet=True)["model"]
+        for overrides in ({"model.threshold": 1.0}, {"model": {**whole, "threshold": 1.0}}):
+            model = load_archive(tuned, overrides=json.dumps(overrides)).model
+            assert model.objective.thresholds.tolist() == [1.0] * 3
+
+    def test_others_stay(self, tuned) -> None:
+        kept = load_archive(tuned).model.objective.thresholds.tolist()
+        assert kept != [0.5] * 3
+        assert (
+            load_archive(
+                tuned, overrides={"model.dropout": 0.1}
+            ).model.objective.thresholds.tolist()
+            == kept
+        )
+
+    def test_weights_of_the_loss_come_and_go(self, tuned, tmp_path) -> None:
+        weighted = load_archive(tuned, overrides={"model.pos_weight": 3.0}).model
+        assert weighted.objective.pos_weight.tolist() == [3.0] * 3
+
+    def test_predict_says_so(self, tuned, tmp_path) -> None:
+        output = tmp_path / "out.jsonl"
+        overrides = json.dumps({"model.threshold": 1.0})
+        allennlp("predict", tuned, RECORDS, "--output-file", output, "--silent", "-o", overrides)
+        assert all(each["labels"] == [] for each in read_json_lines(output))

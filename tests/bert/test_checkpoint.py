@@ -1,5 +1,6 @@
 """A name becomes a checkpoint once; what is none, or is damaged, ends in one sentence."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -7,13 +8,16 @@ from typing import Any, Callable
 
 import pytest
 from allennlp.common.checks import ConfigurationError
-from transformers import BertForSequenceClassification, BertModel
+from allennlp.predictors import Predictor
+from huggingface_hub import constants
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 from bert_classification.archives.extraction import extract
 from bert_classification.bert import checkpoint as checkpoint_module
 from bert_classification.bert.checkpoint import resolve_checkpoint
 from bert_classification.bert.pretrained import load_pretrained
-from tests.support import BERT, FIXTURES
+from tests.bert.published import put_on_hub
+from tests.support import BERT, FIXTURES, ROOT, allennlp
 
 ARCHIVE = FIXTURES / "archives" / "classification.tar.gz"
 
@@ -180,3 +184,50 @@ class TestOnce:
         for module in load_pretrained(BertForSequenceClassification, BERT).model.modules():
             assert not hasattr(module, "cls_id")
         assert not hasattr(bert.config, "cls_id")
+
+
+class TestRevisions:
+    @pytest.fixture
+    def hub(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        home = tmp_path / "home"
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hub"))
+        put_on_hub(home, "owner/model", Path(BERT))
+        config = BertConfig.from_pretrained(BERT, hidden_act="relu")
+        BertModel(config).save_pretrained(tmp_path / "second")
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(Path(BERT, name), tmp_path / "second")
+        put_on_hub(home, "owner/model", tmp_path / "second", "v2")
+        return home
+
+    def test_a_config_may_name_one(self, hub: Path, tmp_path: Path) -> None:
+        name = "owner/model@v2"
+        overrides = {
+            "model.bert_model": name,
+            "dataset_reader.token_indexers.bert.pretrained_model": f"hf:{name}",
+            "trainer.num_epochs": 1,
+        }
+        config = ROOT / "training_config" / "classification.jsonnet"
+        allennlp("train", config, "-s", tmp_path / "out", "-o", json.dumps(overrides))
+        shutil.rmtree(hub)
+        archive = shutil.move(tmp_path / "out" / "model.tar.gz", tmp_path)
+        predictor = Predictor.from_path(archive)
+        assert predictor._model.bert.config.hidden_act == "relu"
+        assert predictor.predict_json({"text": "A text."})["label"]
+
+    @pytest.mark.parametrize(
+        "name, message",
+        [
+            ("owner/model@v3", "owner/model in the revision 'v3' is neither"),
+            ("owner/model@../../second", "owner/model in the revision '../../second' is neither"),
+            ("hf:owner/other", "owner/other is neither"),
+            ("owner/a/b@v2", "'owner/a/b' is neither a directory here nor a name"),
+        ],
+    )
+    def test_one_that_is_not_there(self, hub: Path, name: str, message: str) -> None:
+        with pytest.raises(ConfigurationError) as refused:
+            resolve_checkpoint(name)
+        assert message in str(refused.value)
+
+    def test_a_directory_may_have_such_a_name(self, tmp_path: Path) -> None:
+        shutil.copytree(BERT, tmp_path / "bert@home")
+        assert resolve_checkpoint(str(tmp_path / "bert@home")).config.hidden_size == 32

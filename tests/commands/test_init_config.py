@@ -181,6 +181,31 @@ class TestMultipleChoice:
         assert "columns" not in config["dataset_reader"] and "questions." in text
 
 
+class TestEmbedding:
+    @pytest.mark.parametrize(
+        "header, row, reader, metric",
+        [
+            ("sentence1 sentence2 score", ("a cat", "a dog"), {"label_range": [0, 5]}, "+spearman"),
+            ("query passage", ("a cat", "a dog"), {"objective": "ranking"}, "+mrr@10"),
+            ("review", ("a long review",), {"objective": "simcse"}, "-loss"),
+        ],
+    )
+    def test_the_objective_follows_the_columns(
+        self, header, row, reader, metric, propose, tmp_path
+    ) -> None:
+        names = header.split()
+        rows = [tuple(f"{text} {i}" for text in row) + (0.5 * i,) for i in range(11)]
+        rows = [each[: len(names)] for each in rows]
+        train = write_rows(tmp_path / "a.tsv", tuple(names), *rows)
+        _, config = propose("embedding", "--train", train, "--dev", train)
+        assert config["dataset_reader"].items() >= reader.items()
+        assert config["trainer"]["validation_metric"] == metric
+        overrides = json.dumps({"trainer.num_epochs": 1})
+        allennlp("train", tmp_path / "my.jsonnet", "-s", tmp_path / "out", "-o", overrides)
+        metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+        assert f"best_validation_{metric[1:]}" in metrics
+
+
 class TestRunningText:
     @pytest.mark.parametrize("task", ["masked_lm", "causal_lm"])
     def test_an_extension_that_nobody_knows(self, task, propose, tmp_path) -> None:

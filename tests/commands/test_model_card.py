@@ -1,6 +1,11 @@
 """The model card of an exported checkpoint."""
 
 import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support import ROOT, allennlp
 
@@ -12,6 +17,30 @@ class TestCard:
         assert f"| validation_loss | {metrics['validation_loss']:.6g} |" in card
         assert "license: unknown" in card and "bert_for_classification" in card
         assert "BertForSequenceClassification.from_pretrained(directory)" in card
+
+    @pytest.mark.parametrize(
+        ("task", "text", "key"),
+        [
+            ("classification", "The soup was cold.", "label"),
+            ("token_classification", "Ada lives in London.", "entity"),
+            ("masked_lm", "The [MASK] was cold.", "token_str"),
+            ("causal_lm", "The soup", "generated_text"),
+        ],
+    )
+    def test_its_pipeline_runs(self, task, text, key, export, monkeypatch) -> None:
+        monkeypatch.chdir(export(task))
+        card = Path("README.md").read_text(encoding="utf-8")
+        names: dict[str, Any] = {}
+        for block in re.findall("```python\n(.*?)```", card, re.DOTALL):
+            exec(block, names)
+        assert all(key in answer for answer in names["answer"](text))
+
+    def test_lists_labels(self, export) -> None:
+        settings = json.loads((export("classification") / "config.json").read_text())
+        card = (export("classification") / "README.md").read_text(encoding="utf-8")
+        rows = [f"| {key} | {label} |" for key, label in settings["id2label"].items()]
+        assert "\n".join(rows) in card
+        assert "## Labels" not in (export("masked_lm") / "README.md").read_text(encoding="utf-8")
 
     def test_has_no_metrics_of_another_training(self, archive_of, tmp_path) -> None:
         for name in ("metrics.json", "config.json"):
