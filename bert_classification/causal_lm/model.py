@@ -40,8 +40,8 @@ class BertForCausalLM(Model):
     initializer : `InitializerApplicator`, optional
         Initializes the last linear layer that is the head's own, `cls.predictions.transform.dense`,
         by the names `weight` and `bias`; the decoder after it is BERT's word embedding.
-    index, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, regularizer, encoder, gradient_checkpointing, output_hidden_states, output_attentions,
+    serialization_dir :
         See `bert_classification.bert`.
     """
 

@@ -166,11 +166,11 @@ class TestOnce:
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reads: list[str] = []
-        read: Callable[[str], Any] = checkpoint_module.read_config
+        read: Callable[[str, bool], Any] = checkpoint_module.read_config
 
-        def count_reads(directory: str) -> Any:
+        def count_reads(directory: str, decoder: bool) -> Any:
             reads.append(directory)
-            return read(directory)
+            return read(directory, decoder)
 
         monkeypatch.setattr(checkpoint_module, "read_config", count_reads)
         load_pretrained(BertForSequenceClassification, name, str(tmp_path))

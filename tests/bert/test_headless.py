@@ -69,9 +69,9 @@ def save_with_tokenizer(model: BertPreTrainedModel, directory: Path) -> str:
 
 class TestLoading:
     def test_a_plain_checkpoint(self) -> None:
-        model, has_head, cls_id = load_pretrained(BertModel, BERT)
-        assert weights_equal(model, BertModel.from_pretrained(BERT).state_dict())
-        assert has_head and cls_id == CLS_ID
+        pretrained = load_pretrained(BertModel, BERT)
+        assert weights_equal(pretrained.model, BertModel.from_pretrained(BERT).state_dict())
+        assert pretrained.has_head and pretrained.cls_id == CLS_ID
 
     def test_a_checkpoint_that_has_a_head(self, tmp_path: Path) -> None:
         torch.manual_seed(5)
