@@ -1,4 +1,4 @@
-"""The numbers that a trained BERT computes with at prediction: float32, bfloat16 or int8."""
+"""What a trained BERT computes with at prediction: float32, bfloat16, float16 or int8."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Iterable, Optional, TypeVar
@@ -22,16 +22,22 @@ def set_precision(bert: BertModel, precision: str) -> None:
     # Parameters
 
     bert : `BertModel`
-        Where it is to run. With `bfloat16` and `int8` it cannot be trained any more.
+        Where it is to run. Only with `float32` it can still be trained.
     precision : `str`
-        `float32`; `bfloat16`; or `int8`, on the CPU: weights in 8 bits for each row, activations
+        `float32`; `bfloat16`; `float16`, for GPUs, which has finer steps and a smaller range, and
+        on the CPU is seldom faster than float32; or `int8`, on the CPU: weights in 8 bits for each row, activations
         quantized as they come (dynamic quantization).
 
     # Raises
 
     `ConfigurationError` for another word, and where the machine does not have it.
     """
-    set_layers = {"float32": _prepack_weights, "bfloat16": _to_bfloat16, "int8": _quantize}
+    set_layers: dict[str, Callable[[torch.nn.Module], None]] = {
+        "float32": _prepack_weights,
+        "bfloat16": _to_bfloat16,
+        "float16": lambda encoder: _to_half(encoder, torch.float16),
+        "int8": _quantize,
+    }
     if precision not in list(set_layers):
         raise ConfigurationError(f"`precision` is {precision!r}; expected {', '.join(set_layers)}.")
     set_layers[precision](bert.encoder)
@@ -104,9 +110,15 @@ def _prepack_weights(encoder: torch.nn.Module) -> None:
 def _to_bfloat16(encoder: torch.nn.Module) -> None:
     device = next(encoder.parameters()).device
     if device.type == "cuda" and not torch.cuda.is_bf16_supported():
-        raise ConfigurationError("`precision` is bfloat16, which this GPU does not have.")
-    encoder.bfloat16()
-    encoder.register_forward_pre_hook(lambda _, states: (states[0].bfloat16(), *states[1:]))
+        raise ConfigurationError(
+            "`precision` is bfloat16, which this GPU does not have; `float16` is what it has."
+        )
+    _to_half(encoder, torch.bfloat16)
+
+
+def _to_half(encoder: torch.nn.Module, dtype: torch.dtype) -> None:
+    encoder.to(dtype)
+    encoder.register_forward_pre_hook(lambda _, states: (states[0].to(dtype), *states[1:]))
     encoder.register_forward_hook(_to_float32)
 
 

@@ -24,7 +24,13 @@ def bert() -> BertModel:
 
 
 @pytest.mark.parametrize(
-    "precision, least, most", [("float32", 0, 1e-5), ("bfloat16", 1e-5, 0.1), ("int8", 1e-5, 0.2)]
+    "precision, least, most",
+    [
+        ("float32", 0, 1e-5),
+        ("bfloat16", 1e-5, 0.1),
+        ("float16", 1e-6, 0.01),
+        ("int8", 1e-5, 0.2),
+    ],
 )
 def test_near_the_plain_layers(bert, precision, least, most) -> None:
     batch = random_batch([3, 60, 1, 17])
@@ -55,7 +61,7 @@ def test_packed_weights_follow_the_weights_and_leave_gradients(bert) -> None:
 
 
 @pytest.mark.parametrize("task", ["causal_lm", "masked_lm", "question_answering"])
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+@pytest.mark.parametrize("precision", ["bfloat16", "float16", "int8"])
 def test_heads_stay_as_they_are(task, precision, archive_of) -> None:
     predictor = Predictor.from_path(archive_of(task), precision=precision)
     record = {"text": "It was [MASK].", "question": "What?", "context": "It was cold."}
@@ -63,7 +69,9 @@ def test_heads_stay_as_they_are(task, precision, archive_of) -> None:
 
 
 def test_an_unknown_precision(bert) -> None:
-    with pytest.raises(ConfigurationError, match="'fp8'; expected float32, bfloat16, int8"):
+    with pytest.raises(
+        ConfigurationError, match="'fp8'; expected float32, bfloat16, float16, int8"
+    ):
         set_precision(bert, "fp8")
 
 
