@@ -55,9 +55,9 @@ class BertPredictor(Predictor):
         How many word pieces, of all windows and choices, run through BERT at once; records of like
         lengths run together. A single record that has more runs alone.
     precision : `str`, optional (default = `float32`)
-        Or `bfloat16`, `float16`, or `int8` on the CPU; see `precision.set_precision`. On the command line
-        `--predictor-args '{"precision": "int8"}'`. The model's BERT is changed in place:
-        predictors of one model share it.
+        Or `bfloat16`, `float16`, or `int8` on the CPU; see `precision.set_precision`. On the
+        command line `--predictor-args '{"precision": "int8"}'`. The model's BERT is changed in
+        place: predictors of one model share it.
     max_record_tokens : `int`, optional
         The most word pieces of one record, in all of its windows or choices; by default any number.
 

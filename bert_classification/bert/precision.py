@@ -25,8 +25,8 @@ def set_precision(bert: BertModel, precision: str) -> None:
         Where it is to run. Only with `float32` it can still be trained.
     precision : `str`
         `float32`; `bfloat16`; `float16`, for GPUs, which has finer steps and a smaller range, and
-        on the CPU is seldom faster than float32; or `int8`, on the CPU: weights in 8 bits for each row, activations
-        quantized as they come (dynamic quantization).
+        on the CPU is seldom faster than float32; or `int8`, on the CPU: weights in 8 bits for each
+        row, activations quantized as they come (dynamic quantization).
 
     # Raises
 
