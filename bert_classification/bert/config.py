@@ -2,6 +2,7 @@
 
 import os
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, Callable, Iterator, Mapping
 
 from allennlp.common.checks import ConfigurationError
@@ -115,8 +116,12 @@ def check_settings(settings: Mapping[str, Any]) -> None:
     for key, value in settings.items():
         if key not in SETTINGS:
             kind = "it belongs to the weights" if hasattr(BertConfig(), key) else "no BERT has it"
+            meant = "".join(
+                f"; did you mean `{each}`?" for each in get_close_matches(key, SETTINGS, 1)
+            )
             raise ConfigurationError(
-                f"`model.encoder.{key}` cannot be set ({kind}); what can: {', '.join(SETTINGS)}."
+                f"`model.encoder.{key}` cannot be set ({kind}{meant}); what can: "
+                f"{', '.join(SETTINGS)}."
             )
         is_right, expected = SETTINGS[key]
         if not is_right(value):

@@ -3,14 +3,13 @@
 import copy
 import logging
 import os
-from collections import Counter
 from typing import Optional, Sequence, Union
 
 import numpy
 from allennlp.common.checks import ConfigurationError
 from tokenizers import AddedToken, Encoding
 from tokenizers import Tokenizer as FastTokenizer
-from transformers import BertModel
+from transformers import BertModel, PreTrainedTokenizerFast
 
 from bert_classification.archives import serialization
 from bert_classification.bert.casing import is_lowercasing
@@ -137,16 +136,16 @@ class WordPieceTokenizer:
             )
 
     def _add(self, new_tokens: Sequence[str]) -> None:
-        check_new_tokens(new_tokens)
-        if not new_tokens:
+        check_new_tokens(new_tokens, self.pretrained)
+        known = self.pretrained.get_vocab()
+        new = [AddedToken(each, single_word=True) for each in new_tokens if each not in known]
+        if not new:
             return
         # The one that was loaded is everybody's.
         self.pretrained = copy.deepcopy(self.pretrained)
-        added = self.pretrained.add_tokens(
-            [AddedToken(each, single_word=True) for each in new_tokens]
-        )
+        self.pretrained.add_tokens(new)
         self._config.vocab_size = max(self._config.vocab_size, len(self.pretrained))
-        logger.info("%s: %d of %d new tokens added", self.name, added, len(new_tokens))
+        logger.info("%s: %d of %d new tokens added", self.name, len(new), len(new_tokens))
 
     def _check_casing(self, do_lowercase: Optional[bool]) -> bool:
         lowercases = is_lowercasing(self._tokenizer)
@@ -182,21 +181,31 @@ class WordPieceTokenizer:
         return index
 
 
-def check_new_tokens(words: Sequence[str]) -> None:
+def check_new_tokens(words: Sequence[str], tokenizer: PreTrainedTokenizerFast) -> None:
     """Raises `ConfigurationError` for words that cannot be word pieces of their own."""
     if len(words) > MAX_NEW_TOKENS:
         raise ConfigurationError(
             f"`new_tokens` has {len(words)} words; expected at most {MAX_NEW_TOKENS}. So many are "
             "a vocabulary of their own, for which there is `from_scratch`."
         )
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    seen: dict[str, str] = {}
     for word in words:
         if not isinstance(word, str) or word.split() != [word]:
             raise ConfigurationError(
                 f"`new_tokens` has {word!r}; expected words without white space."
             )
-    if len(set(words)) < len(words):
-        twice = next(word for word, count in Counter(words).items() if count > 1)
-        raise ConfigurationError(f"`new_tokens` has {twice!r} twice; take one out.")
+        if word in tokenizer.all_special_tokens:
+            raise ConfigurationError(
+                f"`new_tokens` has {word!r}, which every text has already; take it out."
+            )
+        read = normalizer.normalize_str(word) if normalizer else word
+        if read in seen:
+            raise ConfigurationError(
+                f"`new_tokens` has {seen[read]!r} and {word!r}, which are one word to the "
+                "checkpoint's tokenizer; take one out."
+            )
+        seen[read] = word
 
 
 def tokenizer_of_model(

@@ -5,12 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.models import Model
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
 from bert_classification.archives import opening
+from bert_classification.archives.extraction import extract
 from tests.archives.support import WEIGHTS, change_config, pack, refusal
 from tests.support import FIXTURES, ROOT, allennlp, read_json_lines
 
@@ -153,8 +155,18 @@ class TestKeptSettings:
         )
 
     def test_weights_of_the_loss_come_and_go(self, tuned, tmp_path) -> None:
-        weighted = load_archive(tuned, overrides={"model.pos_weight": 3.0}).model
-        assert weighted.objective.pos_weight.tolist() == [3.0] * 3
+        weighted = load_archive(tuned, overrides={"model.pos_weight": 3.0})
+        assert weighted.model.objective.pos_weight.tolist() == [3.0] * 3
+        # As an archive that was trained with it.
+        extract(tuned, tmp_path)
+        (tmp_path / WEIGHTS).unlink()
+        torch.save(weighted.model.state_dict(), tmp_path / "weights.th")
+        config = json.loads((tmp_path / "config.json").read_text())
+        config["model"]["pos_weight"] = 3.0
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        assert load_archive(tmp_path).model.objective.pos_weight.tolist() == [3.0] * 3
+        without = load_archive(tmp_path, overrides={"model.pos_weight": None}).model
+        assert without.objective.pos_weight is None
 
     def test_predict_says_so(self, tuned, tmp_path) -> None:
         output = tmp_path / "out.jsonl"

@@ -56,7 +56,7 @@ def test_an_export_has_them(tmp_path) -> None:
         ({"hidden_size": 64}, "`model.encoder.hidden_size` cannot be set (it belongs to the"),
         ({"num_hidden_layers": 1}, "it belongs to the weights"),
         ({"vocab_size": 9}, "it belongs to the weights"),
-        ({"hidden_dropout": 0.1}, "no BERT has it"),
+        ({"hidden_dropout": 0.1}, "no BERT has it; did you mean `hidden_dropout_prob`?"),
         ({"hidden_dropout_prob": 1.0}, "is 1.0; expected a number from 0 to below 1"),
         ({"hidden_dropout_prob": True}, "is True; expected a number"),
         ({"attention_probs_dropout_prob": "0.1"}, "is '0.1'; expected a number"),

@@ -40,6 +40,7 @@ def test_they_are_pieces_of_their_own(old) -> None:
     assert names[0] == "the" and names[-1].lower() == "zyxt" and {"quorble", "<user>"} <= set(names)
     assert names.count("quorble") == 1
     assert len(tokenizer) == len(old) + 3
+    assert set(tokenizer.pretrained.get_added_vocab()) - set(old.get_added_vocab()) == set(NEW)
     # That of others has not changed.
     assert len(WordPieceTokenizer(BERT)) == len(old)
 
@@ -112,7 +113,9 @@ def test_a_model_in_memory_has_no_room_for_them(tmp_path) -> None:
         (["two words"], "'two words'; expected words without white space"),
         ([""], "''; expected"),
         ([7], "7; expected"),
-        (["a", "b", "a"], "'a' twice"),
+        (["a", "b", "a"], "'a' and 'a', which are one word"),
+        (["Covid", "covid"], "'Covid' and 'covid', which are one word"),
+        (["[MASK]"], "'[MASK]', which every text has already"),
         ([f"w{i}" for i in range(10_001)], "has 10001 words; expected at most 10000"),
     ],
 )
