@@ -35,7 +35,7 @@ class PretrainedBertEmbedder(TokenEmbedder):
     sub_token_mode : `str`, optional (default = `average`)
         What of a token's pieces is its vector: `first`, `last`, or their `average`. With `pieces`
         each has its own, `[CLS]` the first, as `bert_pooler` needs it.
-    trainable, gradient_checkpointing, serialization_dir :
+    trainable, encoder, gradient_checkpointing, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -46,6 +46,7 @@ class PretrainedBertEmbedder(TokenEmbedder):
         scalar_mix: bool = False,
         sub_token_mode: str = "average",
         trainable: Any = True,
+        encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         serialization_dir: Optional[str] = None,
     ) -> None:
@@ -55,7 +56,9 @@ class PretrainedBertEmbedder(TokenEmbedder):
                 f"`sub_token_mode` is {sub_token_mode!r}; expected one of "
                 f"{', '.join(SUB_TOKEN_MODES)}."
             )
-        pretrained = load_pretrained(BertModel, pretrained_model, serialization_dir)
+        pretrained = load_pretrained(
+            BertModel, pretrained_model, serialization_dir, encoder=encoder
+        )
         bert, cls_id = pretrained.model, pretrained.cls_id
         # What reads single pieces has no use for it, and one without gradient disturbs training.
         bert.pooler = None

@@ -10,6 +10,7 @@ from allennlp.models.archival import load_archive
 from transformers import BertForSequenceClassification
 
 from bert_classification.bert.pretrained import load_pretrained
+from bert_classification.bert.token_embedder import PretrainedBertEmbedder
 from tests.support import BERT, ROOT, TASKS, allennlp
 
 SETTINGS = {
@@ -41,6 +42,12 @@ def test_an_archive_may_be_opened_with_others(archive_of) -> None:
     overrides = {"model.encoder": {"hidden_act": "relu"}}
     model = load_archive(archive_of("classification"), overrides=overrides).model
     assert model.bert.config.hidden_act == "relu"
+
+
+def test_the_embedder_takes_them() -> None:
+    embedder = PretrainedBertEmbedder(BERT, encoder=SETTINGS)
+    config = embedder.bert.config
+    assert {key: getattr(config, key) for key in SETTINGS} == SETTINGS
 
 
 def test_an_export_has_them(tmp_path) -> None:
