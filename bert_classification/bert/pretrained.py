@@ -63,6 +63,11 @@ def whole_checkpoints() -> Iterator[None]:
         _whole.reset(token)
 
 
+def nothing_is_trained() -> bool:
+    """Tells whether `whole_checkpoints` is said."""
+    return _whole.get()
+
+
 class Pretrained(NamedTuple, Generic[Head]):
     """
     model : `BertPreTrainedModel`

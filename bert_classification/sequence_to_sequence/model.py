@@ -13,7 +13,11 @@ from transformers import BertModel, EncoderDecoderModel
 from bert_classification.archives import serialization
 from bert_classification.bert.encoder import TextInput, encode_field
 from bert_classification.bert.inputs import check_run, refuse_unknown_arguments
-from bert_classification.bert.pretrained import load_pretrained, set_trainable
+from bert_classification.bert.pretrained import (
+    load_pretrained,
+    nothing_is_trained,
+    set_trainable,
+)
 from bert_classification.objectives.decoder import load_decoder, piece_losses
 from bert_classification.objectives.generation import (
     Generation,
@@ -102,8 +106,9 @@ class BertForSequenceToSequence(Model):
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
         _check_settings(label_smoothing, max_validation_pieces)
-        # An archive is opened to predict as well, which needs no scorers.
-        if validation_generation and not serialization.has_weights(serialization_dir):
+        # What is opened, or converted, is to predict as well, which needs no scorers.
+        is_fresh = not (serialization.has_weights(serialization_dir) or nothing_is_trained())
+        if validation_generation and is_fresh:
             check_scorers()
         pretrained = load_pretrained(BertModel, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
