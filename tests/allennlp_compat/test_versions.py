@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from importlib import metadata
@@ -22,8 +23,10 @@ def test_what_was_tried_is_what_the_tests_run_with() -> None:
 def test_a_newer_library_is_named_once_with_both_versions(monkeypatch) -> None:
     monkeypatch.setitem(versions.TRIED, "torch", "2.4")
     monkeypatch.setitem(versions.TRIED, "nltk", "3.9")
-    message = rf"torch {metadata.version('torch')} \(but 2.4\), nltk 3\.\d+\.\d+ \(but 3.9\)\."
-    with pytest.warns(UserWarning, match=message.replace("+", r"\+", 1)):
+    message = (
+        rf"torch {re.escape(metadata.version('torch'))} \(but 2.4\), nltk 3\.\d+\.\d+ \(but 3.9\)\."
+    )
+    with pytest.warns(UserWarning, match=message):
         versions.warn_of_newer()
 
 

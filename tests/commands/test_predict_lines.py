@@ -22,7 +22,7 @@ def predict(source: object, tmp_path: Path, *arguments: object) -> list[dict]:
     return read_json_lines(output)
 
 
-DEEP, LONG = b"[" * 5000, b'{"text": ' + b"9" * 5000 + b"}"
+DEEP, LONG = b"[" * 200_000, b'{"text": ' + b"9" * 5000 + b"}"
 LINES = [GOOD, b'{"text": "caf\xe9"}', GOOD, b"  ", DEEP, LONG, GOOD]
 CONTENT = b"\xef\xbb\xbf" + b"\n".join(LINES)
 
