@@ -330,7 +330,8 @@ def to_json_value(value: Any) -> Any:
         return {key: to_json_value(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_json_value(each) for each in value]
-    return None if value is None else sanitize(value)
+    # Most are numbers, of which there may be thousands in an output.
+    return value if value is None or isinstance(value, (str, float, int)) else sanitize(value)
 
 
 def find_bert(model: Model) -> BertModel:
