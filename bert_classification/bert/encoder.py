@@ -1,7 +1,6 @@
 """BERT over a batch of texts without computing padding; see `packing`."""
 
 from dataclasses import dataclass
-from threading import get_ident
 from typing import Any, NamedTuple, Optional
 
 import torch
@@ -9,6 +8,8 @@ from allennlp.data import TextFieldTensors
 from torch import Tensor
 from transformers import BertModel
 
+from bert_classification.bert.dropout_attention import LengthGroups
+from bert_classification.bert.fused import find_layers, run_fused
 from bert_classification.bert.inputs import check_run, get_tensors
 from bert_classification.bert.packing import ATTENTION, Packing, pack, round_up
 
@@ -46,7 +47,7 @@ class Encoded(NamedTuple):
     What BERT makes of a batch of texts.
 
     hidden_states : `Tensor`
-        Shape `(*, length, width)`, zero on padding.
+        Shape `(*, length, width)`, zero on padding and on pieces that were not wanted.
     pooled : `Tensor`, optional
         Of the first piece of each text, shape `(*, width)`; `None` when the BERT has no pooler.
     layer_outputs : `Dict[str, Tensor]`
@@ -59,21 +60,65 @@ class Encoded(NamedTuple):
     layer_outputs: dict[str, Tensor] = {}
 
 
-def encode_field(bert: BertModel, tokens: TextFieldTensors, text_input: TextInput) -> Encoded:
+class Pooled(NamedTuple):
+    """What a head over the pooled first piece reads; as `Encoded` has it."""
+
+    pooled: Tensor
+    layer_outputs: dict[str, Tensor] = {}
+
+
+def encode_field(
+    bert: BertModel,
+    tokens: TextFieldTensors,
+    text_input: TextInput,
+    wanted: Optional[Tensor] = None,
+) -> Encoded:
     """
     Runs BERT over a text field; see `encode`. Hidden states of all layers and attentions, when
     asked for, come from the padded batch: in a packed row there are no attention weights.
+
+    # Parameters
+
+    wanted : `Tensor`, optional
+        Shape `(*, length)`: true of the pieces whose hidden states are read, all by default. The
+        last layer is computed for them alone, and for first pieces where BERT has a pooler.
 
     # Raises
 
     `ConfigurationError`, see `get_tensors` and `check_run`.
     """
+    tensors = _checked(bert, tokens, text_input)
+    if text_input.output_hidden_states or text_input.output_attentions:
+        return _encode_padded(bert, *tensors, text_input)
+    return _encode_packed(bert, *tensors, text_input.layers, wanted)
+
+
+def encode_pooled(bert: BertModel, tokens: TextFieldTensors, text_input: TextInput) -> Pooled:
+    """
+    Runs a BERT with a pooler over a text field, for the pooled first pieces; see `encode_field`.
+    """
+    input_ids, token_type_ids, mask = _checked(bert, tokens, text_input)
+    if text_input.output_hidden_states or text_input.output_attentions:
+        encoded = _encode_padded(bert, input_ids, token_type_ids, mask, text_input)
+        assert encoded.pooled is not None
+        return Pooled(encoded.pooled, encoded.layer_outputs)
+    packing = _pack(bert, mask)
+    first = _run_packed(bert, input_ids, token_type_ids, packing, rows=packing.first_pieces)
+    return Pooled(_pool(bert, first, input_ids.shape))
+
+
+def _checked(
+    bert: BertModel, tokens: TextFieldTensors, text_input: TextInput
+) -> tuple[Tensor, Tensor, Tensor]:
     field = text_input.get_tensors(tokens)
     tensors = (field["input_ids"], field["token_type_ids"], field["mask"])
     check_run(bert, *tensors, text_input.cls_id)
-    if text_input.output_hidden_states or text_input.output_attentions:
-        return _encode_padded(bert, *tensors, text_input)
-    return _encode_packed(bert, *tensors, text_input.layers)
+    return tensors
+
+
+def _pool(bert: BertModel, first: Tensor, shape: torch.Size) -> Tensor:
+    # Of (texts, 1, width), since the pooler takes the first piece of a padded batch.
+    return bert.pooler(first.unsqueeze(1)).view(*shape[:-1], -1)
 
 
 def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor) -> Encoded:
@@ -103,51 +148,79 @@ def _encode_packed(
     token_type_ids: Tensor,
     mask: Tensor,
     layers: tuple[int, ...] = LAST_LAYER,
+    wanted: Optional[Tensor] = None,
 ) -> Encoded:
-    # Any other attention would let the texts of the row see each other.
-    assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
-    shape = input_ids.shape
-    # Gradients outside training are for those who look at single pieces, in the batch's order.
-    in_order = torch.is_grad_enabled() and not bert.training
-    # Of the mask (texts, length), whatever dimensions lead.
-    packing = pack(mask.reshape(-1, shape[-1]).bool(), in_order)
-    # (1, pieces, width)
-    embedded = _embed(bert, input_ids, token_type_ids, packing)
-    rounded, length_groups = round_up(embedded, packing.length_groups)
-    states = _run_layers(bert, rounded, layers, length_groups=length_groups)
-    # (pieces, width)
-    packed = states[0, : embedded.size(1)]
-    pooled = None
-    if bert.pooler is not None:
-        # (texts, 1, width), since the pooler takes the first piece of a padded batch.
-        first = packed[packing.first_pieces].unsqueeze(1)
-        pooled = bert.pooler(first).view(*shape[:-1], -1)
+    shape, packing = input_ids.shape, _pack(bert, mask)
+    rows, first = None, packing.first_pieces
+    if wanted is not None:
+        # (pieces,)
+        is_wanted = wanted.flatten()[packing.indices]
+        if bert.pooler is not None:
+            is_wanted = is_wanted.index_fill(0, first, True)
+        rows, first = is_wanted.nonzero().squeeze(1), (is_wanted.cumsum(0) - 1)[first]
+    # (pieces, width), of those that are wanted
+    packed = _run_packed(bert, input_ids, token_type_ids, packing, layers, rows)
+    pooled = None if bert.pooler is None else _pool(bert, packed[first], shape)
+    indices = packing.indices if rows is None else packing.indices[rows]
     # (texts * length, width)
     hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
-    hidden_states = hidden_states.index_copy(0, packing.indices, packed)
+    hidden_states = hidden_states.index_copy(0, indices, packed)
     return Encoded(hidden_states.view(*shape, -1), pooled)
 
 
+def _pack(bert: BertModel, mask: Tensor) -> Packing:
+    # Any other attention would let the texts of the row see each other.
+    assert bert.config._attn_implementation == ATTENTION, "`use_packed_attention(bert)` comes first"
+    # Gradients outside training are for those who look at single pieces, in the batch's order.
+    in_order = torch.is_grad_enabled() and not bert.training
+    # Of the mask (texts, length), whatever dimensions lead.
+    return pack(mask.reshape(-1, mask.size(-1)).bool(), in_order)
+
+
+def _run_packed(
+    bert: BertModel,
+    input_ids: Tensor,
+    token_type_ids: Tensor,
+    packing: Packing,
+    layers: tuple[int, ...] = LAST_LAYER,
+    rows: Optional[Tensor] = None,
+) -> Tensor:
+    """
+    Gives the mean of what these layers make of the pieces of a row, shape `(pieces, width)`, or of
+    some `rows` of it; the last layer then computes those alone.
+    """
+    # (1, pieces, width)
+    embedded = _embed(bert, input_ids, token_type_ids, packing)
+    rounded, length_groups = round_up(embedded, packing.length_groups)
+    fused = find_layers(bert, embedded) if layers == LAST_LAYER else []
+    if fused:
+        states = run_fused(fused, bert.config, rounded[0], length_groups, rows)
+        return states[: embedded.size(1)]
+    states = rounded.to(bert.encoder.layer[0].output.LayerNorm.weight.dtype)
+    *lower, last = bert.encoder.layer
+    if rows is None or layers != LAST_LAYER or last.gradient_checkpointing:
+        packed = _run_layers(bert, states, layers, length_groups)[0, : embedded.size(1)]
+        return (packed if rows is None else packed[rows]).to(embedded.dtype)
+    for layer in lower:
+        states = layer(states, length_groups=length_groups)
+    # Beside attention, where they look at all others, pieces go through a layer on their own.
+    attended, _ = last.attention.self(states, length_groups=length_groups)
+    attended = last.attention.output(attended[0, rows], states[0, rows])
+    return last.output(last.intermediate(attended), attended).to(embedded.dtype)
+
+
 def _run_layers(
-    bert: BertModel, embedded: Tensor, layers: tuple[int, ...], **options: Any
+    bert: BertModel, embedded: Tensor, layers: tuple[int, ...], length_groups: LengthGroups
 ) -> Tensor:
     """Gives the mean of what these layers make of a row of embeddings, of the same shape."""
+    states, outputs = embedded, [embedded]
+    for layer in bert.encoder.layer:
+        states = layer(states, length_groups=length_groups)
+        if layers != LAST_LAYER:
+            outputs.append(states)
     if layers == LAST_LAYER:
-        return bert.encoder(embedded, **options).last_hidden_state
-    states, thread = [embedded], get_ident()
-
-    def keep(layer: torch.nn.Module, inputs: Any, output: Tensor) -> None:
-        # Another thread may run the same layers.
-        if get_ident() == thread:
-            states.append(output.to(embedded.dtype))
-
-    hooks = [layer.register_forward_hook(keep) for layer in bert.encoder.layer]
-    try:
-        bert.encoder(embedded, **options)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return torch.stack([states[layer] for layer in layers]).mean(0)
+        return states
+    return torch.stack([outputs[layer] for layer in layers]).mean(0)
 
 
 def is_layer(value: Any, num_layers: int) -> bool:
@@ -208,5 +281,5 @@ def _encode_padded(
     if bert.pooler is not None:
         # (texts, width)
         first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
-        pooled = bert.pooler(first.unsqueeze(1)).view(*shape, -1)
+        pooled = _pool(bert, first, torch.Size((*shape, length)))
     return Encoded(hidden_states.view(*shape, length, -1), pooled, layer_outputs)

@@ -78,11 +78,15 @@ def round_up(packed: Tensor, length_groups: LengthGroups) -> tuple[Tensor, Lengt
     which int8 has to cover.
     """
     pieces = packed.size(1)
-    step = max(4, 1 << pieces.bit_length() >> 5)
-    added = min(-pieces % step, pieces)
+    added = min(-pieces % row_step(pieces), pieces)
     if not added or torch.is_grad_enabled() or packed.device.type != "cpu":
         return packed, length_groups
     return torch.cat([packed, packed[:, :added]], 1), length_groups + [(1, added)]
+
+
+def row_step(rows: int) -> int:
+    """Gives of what a round number of rows is a multiple: about a thirtieth."""
+    return max(4, 1 << rows.bit_length() >> 5)
 
 
 def use_packed_attention(bert: BertModel) -> None:
@@ -128,9 +132,8 @@ def attend(
     for group, *parts in zip(length_groups, *(states.split(pieces) for states in packed)):
         # (texts, heads, length, width)
         q, k, v = (part.unflatten(0, group).transpose(1, 2) for part in parts)
-        short = group[1] <= MAX_MATMUL_LENGTH
-        if use_matmul and not dropout and short and not torch.is_grad_enabled():
-            texts = (q * scale @ k.transpose(-1, -2)).softmax(-1) @ v
+        if use_matmul and not dropout and not torch.is_grad_enabled():
+            texts = attend_texts(q * scale, k, v)
         elif studied and not dropout:
             texts = TwiceDifferentiableAttention.apply(q, k, v, causal, scale)
         else:
@@ -140,6 +143,25 @@ def attend(
         # (texts * length, heads, width)
         attended.append(texts.transpose(1, 2).flatten(0, 1))
     return torch.cat(attended).unsqueeze(0), None
+
+
+def attend_texts(query: Tensor, key: Tensor, value: Tensor, causal: bool = False) -> Tensor:
+    """
+    Computes attention over texts of equal length on the CPU, without gradients, in float32. All
+    have the shape `(texts, heads, length, width)`, and the query is scaled already.
+    """
+    length = query.size(-2)
+    if causal or length > MAX_MATMUL_LENGTH:
+        return scaled_dot_product_attention(query, key, value, is_causal=causal, scale=1.0)
+    scores = query @ key.transpose(-1, -2)
+    if length >= _REGISTER:
+        return scores.softmax(-1) @ value
+    scores.sub_(scores.amax(-1, keepdim=True)).exp_()
+    return scores.div_(scores.sum(-1, keepdim=True)) @ value
+
+
+_REGISTER = 16
+"""The numbers of a vector register: of shorter rows PyTorch's softmax takes them one by one."""
 
 
 def _additive_mask(

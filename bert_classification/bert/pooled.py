@@ -7,7 +7,7 @@ import torch
 from allennlp.data import TextFieldTensors
 from torch import Tensor
 
-from bert_classification.bert.encoder import encode_field
+from bert_classification.bert.encoder import encode_pooled
 from bert_classification.bert.pooling import pool_windows
 
 
@@ -28,8 +28,7 @@ def pooled_vectors(model: Any, tokens: TextFieldTensors) -> Tensor:
     """
     plain = replace(model.text_input, output_hidden_states=False, output_attentions=False)
     with torch.inference_mode():
-        pooled = encode_field(model.bert, tokens, plain).pooled
-        assert pooled is not None
+        pooled = encode_pooled(model.bert, tokens, plain).pooled
         if pooled.dim() == 3:
             present = plain.get_tensors(tokens)["mask"].any(-1)
             pooled = pool_windows(pooled, present, "mean")

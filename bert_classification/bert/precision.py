@@ -8,6 +8,8 @@ from allennlp.common.checks import ConfigurationError
 from torch import Tensor
 from transformers import BertModel
 
+from bert_classification.bert.fused import fuse
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -40,6 +42,8 @@ def set_precision(bert: BertModel, precision: str) -> None:
     }
     if precision not in list(set_layers):
         raise ConfigurationError(f"`precision` is {precision!r}; expected {', '.join(set_layers)}.")
+    # Of weights that int8 is about to replace.
+    fuse(bert, precision)
     set_layers[precision](bert.encoder)
 
 

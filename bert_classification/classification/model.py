@@ -8,7 +8,7 @@ from torch import Tensor
 from transformers import BertForSequenceClassification, BertModel
 
 from bert_classification.bert.dropout import head_dropout
-from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.encoder import TextInput, encode_pooled
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pooling import pool_windows
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
@@ -151,7 +151,7 @@ class BertForClassification(Model):
         `score` of shape `(batch_size,)`; and `loss` when `label` was given.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        encoded = encode_pooled(self.bert, tokens, self.text_input)
         logits = self.classifier(self.dropout(encoded.pooled))
         if logits.dim() == 3:
             present = self.text_input.get_tensors(tokens)["mask"].any(-1)

@@ -126,7 +126,7 @@ class BertForEmbedding(Model):
         when `label` or `text_ids` was given.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        encoded = self._encode(tokens)
         # (batch_size, texts, width)
         vectors = self._pool(tokens, encoded)
         output = {"embedding": vectors[:, 0], **encoded.layer_outputs}
@@ -166,6 +166,13 @@ class BertForEmbedding(Model):
         """
         return {**self._correlations.get_metric(reset), **self._retrieval.get_metric(reset)}
 
+    def _encode(self, tokens: TextFieldTensors) -> Encoded:
+        wanted = None
+        if self.settings.pooling in ("cls", "pooler"):
+            wanted = torch.zeros_like(self.text_input.get_tensors(tokens)["mask"], dtype=torch.bool)
+            wanted[..., 0] = True
+        return encode_field(self.bert, tokens, self.text_input, wanted)
+
     def _pool(self, tokens: TextFieldTensors, encoded: Encoded) -> Tensor:
         mask = self.text_input.get_tensors(tokens)["mask"].bool()
         vectors = make_vectors(encoded, mask, self.settings)
@@ -198,7 +205,7 @@ class BertForEmbedding(Model):
     def _ranking_loss(self, tokens: TextFieldTensors, vectors: Tensor, text_ids: Tensor) -> Tensor:
         if vectors.size(1) == 1:
             # The text itself by another dropout.
-            again = self._pool(tokens, encode_field(self.bert, tokens, self.text_input))
+            again = self._pool(tokens, self._encode(tokens))
             vectors, text_ids = torch.cat([vectors, again], 1), text_ids.repeat(1, 2)
         elif not self.training:
             self._collect(normalize(vectors, dim=-1), text_ids)

@@ -112,18 +112,17 @@ class BertForMaskedLM(Model):
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
             tokens, label = self.mask(tokens)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        masks = self.text_input.get_tensors(tokens)["input_ids"] == self._tokenizer.mask_id
+        predicted = masks if label is None else label != IGNORE_INDEX
+        encoded = encode_field(self.bert, tokens, self.text_input, wanted=predicted | masks)
         output: dict[str, Any] = {**encoded.layer_outputs}
         if label is not None:
-            wanted = label != IGNORE_INDEX
             # (pieces to predict, vocab_size)
-            logits = self.cls(encoded.hidden_states[wanted])
-            output["loss"] = self._loss(logits, label[wanted])
+            logits = self.cls(encoded.hidden_states[predicted])
+            output["loss"] = self._loss(logits, label[predicted])
         if query is not None:
-            input_ids = self.text_input.get_tensors(tokens)["input_ids"]
-            wanted = input_ids == self._tokenizer.mask_id
-            probs = self.cls(encoded.hidden_states[wanted]).softmax(-1)
-            output["probs"] = list(probs.split(wanted.sum(-1).tolist()))
+            probs = self.cls(encoded.hidden_states[masks]).softmax(-1)
+            output["probs"] = list(probs.split(masks.sum(-1).tolist()))
             output["query"] = query
         return output
 
@@ -142,8 +141,10 @@ class BertForMaskedLM(Model):
 
         `Tensor` of shape `(batch_size, pieces)`, float32.
         """
-        encoded = encode_field(self.bert, tokens, self.text_input)
         rows = torch.arange(len(positions), device=positions.device)
+        wanted = torch.zeros_like(self.text_input.get_tensors(tokens)["mask"], dtype=torch.bool)
+        wanted[rows, positions] = True
+        encoded = encode_field(self.bert, tokens, self.text_input, wanted)
         return self.cls(encoded.hidden_states[rows, positions]).float().log_softmax(-1)
 
     def mask(self, tokens: TextFieldTensors) -> tuple[TextFieldTensors, Tensor]:

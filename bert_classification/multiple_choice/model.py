@@ -11,7 +11,7 @@ from transformers import BertForMultipleChoice as PretrainedHead
 from transformers import BertModel
 
 from bert_classification.bert.dropout import head_dropout
-from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.encoder import TextInput, encode_pooled
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
@@ -96,7 +96,7 @@ class BertForMultipleChoice(Model):
         are the lowest number there is, its probabilities 0.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        encoded = encode_pooled(self.bert, tokens, self.text_input)
         # (batch_size, num_choices)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
         is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)

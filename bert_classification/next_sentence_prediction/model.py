@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForNextSentencePrediction as PretrainedHead
 from transformers import BertModel
 
-from bert_classification.bert.encoder import TextInput, encode_field
+from bert_classification.bert.encoder import TextInput, encode_pooled
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.labels import label_settings
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
@@ -88,7 +88,7 @@ class BertForNextSentencePrediction(Model):
         `logits` and `probs` of shape `(batch_size, 2)`, and `loss` when `label` was given.
         """
         refuse_unknown_arguments(unknown)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        encoded = encode_pooled(self.bert, tokens, self.text_input)
         logits = self.cls(encoded.pooled)
         output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:

@@ -122,22 +122,21 @@ class BertForPreTraining(Model):
         refuse_unknown_arguments(unknown)
         if label is None and query is None:
             tokens, label = self.mask(tokens)
-        encoded = encode_field(self.bert, tokens, self.text_input)
+        masks = self.text_input.get_tensors(tokens)["input_ids"] == self._tokenizer.mask_id
+        predicted = masks if label is None else label != IGNORE_INDEX
+        encoded = encode_field(self.bert, tokens, self.text_input, wanted=predicted | masks)
         logits = self.cls.seq_relationship(encoded.pooled)
         output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
-            wanted = label != IGNORE_INDEX
             # (pieces to predict, vocab_size)
-            piece_logits = self.cls.predictions(encoded.hidden_states[wanted])
-            output["loss"] = self._piece_loss(piece_logits, label[wanted])
+            piece_logits = self.cls.predictions(encoded.hidden_states[predicted])
+            output["loss"] = self._piece_loss(piece_logits, label[predicted])
             if next_sentence_label is not None:
                 output["loss"] = output["loss"] + cross_entropy(logits, next_sentence_label)
                 self._nsp_accuracy(logits, next_sentence_label)
         else:
-            input_ids = self.text_input.get_tensors(tokens)["input_ids"]
-            wanted = input_ids == self._tokenizer.mask_id
-            probs = self.cls.predictions(encoded.hidden_states[wanted]).softmax(-1)
-            output["fill_probs"] = list(probs.split(wanted.sum(-1).tolist()))
+            probs = self.cls.predictions(encoded.hidden_states[masks]).softmax(-1)
+            output["fill_probs"] = list(probs.split(masks.sum(-1).tolist()))
             output["query"] = query
         return output
 

@@ -148,7 +148,7 @@ def test_a_setting_holds_for_its_record_alone_in_every_way(serve, tmp_path) -> N
 
 def test_passes_run_in_batches_and_are_counted_before(predictor, serve) -> None:
     runs: list[int] = []
-    hook = predictor._model.bert.encoder.register_forward_hook(lambda *_: runs.append(1))
+    hook = predictor._model.bert.embeddings.register_forward_hook(lambda *_: runs.append(1))
     predictor.predict_batch_json([{"text": SENTENCE, "score": True}] * 3)
     # One that every record takes, and one over all rows of all texts.
     assert len(runs) == 2
