@@ -16,7 +16,7 @@ from allennlp.predictors import Predictor
 from transformers import BertModel
 
 from bert_classification.archives.nesting import is_too_deep
-from bert_classification.bert.precision import run_side_by_side, set_precision
+from bert_classification.bert.precision import set_precision
 from bert_classification.data.batch_sampler import token_batches
 from bert_classification.data.foreign_reader import ForeignReader
 from bert_classification.data.json_values import dump_json
@@ -167,15 +167,10 @@ class BertPredictor(Predictor):
             instance.index_fields(self._model.vocab)
         lengths = [num_word_pieces(instance) for instance in instances]
         batches = token_batches(lengths, self._token_budget)
-        several = len(batches) > 1 and self.precision == "int8"
-
-        def run(indices: list[int]) -> list[JsonDict]:
-            with torch.inference_mode():
-                return self._run_model([instances[i] for i in indices])
-
         outputs: list[JsonDict] = [{} for _ in instances]
-        runs = run_side_by_side(run, batches) if several else map(run, batches)
-        for indices, batch in zip(batches, runs):
+        for indices in batches:
+            with torch.inference_mode():
+                batch = self._run_model([instances[i] for i in indices])
             for index, output in zip(indices, batch):
                 outputs[index] = output
         return outputs

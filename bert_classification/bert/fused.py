@@ -82,24 +82,27 @@ class Int8Linear:
         self._bias = bias.clone()
 
     def __call__(self, states: Tensor) -> Tensor:
-        product, scales = self._multiply(states, _ZERO_POINT)
+        product, scales = self._multiply(states)
         return torch.addcmul(self._bias, product, scales, out=product)
 
     def gelu(self, states: Tensor) -> Tensor:
         return gelu(self(states))
 
     def add(self, states: Tensor, residual: Tensor) -> Tensor:
-        product, scales = self._multiply(states, _ZERO_POINT)
+        product, scales = self._multiply(states)
         return torch.addcmul(residual, product, scales, out=product).add_(self._bias)
 
-    def _multiply(self, states: Tensor, zero_point: int) -> tuple[Tensor, Tensor]:
-        """Gives a product, and what each of its rows is to be multiplied by, shape `(pieces, 1)`"""
-        highest = states.amax(-1, keepdim=True).div_(255 - zero_point)
-        lowest = states.amin(-1, keepdim=True).div_(-zero_point)
-        scales = torch.maximum(highest, lowest).clamp_min_(_TINY)
-        rounded = torch.quantize_per_tensor(states / scales, 1.0, zero_point, torch.quint8)
+    def _multiply(self, states: Tensor) -> tuple[Tensor, Tensor]:
+        """Gives a product, and what its rows are to be multiplied by, shape `(pieces, 1)`."""
+        highest, lowest = states.amax(-1, keepdim=True), states.amin(-1, keepdim=True)
+        scales = torch.maximum(highest, -lowest).div_(127).clamp_min_(_TINY)
+        rounded = torch.quantize_per_tensor(states / scales, 1.0, _ZERO_POINT, torch.quint8)
+        # As `int_repr`, without a copy.
+        numbers = torch.empty(0, dtype=torch.uint8).set_(
+            rounded.untyped_storage(), 0, rounded.shape, rounded.stride()
+        )
         product = torch.ops.onednn.qlinear_pointwise(
-            rounded.int_repr(), 1.0, zero_point, self._weight, self._scales, self._zeros,
+            numbers, 1.0, _ZERO_POINT, self._weight, self._scales, self._zeros,
             None, 1.0, 0, torch.float32, "none", [], "",
         )  # fmt: skip
         return product, scales
@@ -107,6 +110,7 @@ class Int8Linear:
 
 _TINY = 1e-30
 _ZERO_POINT = 128
+"""What stands for 0 among the numbers from 0 to 255 that the operator takes."""
 
 
 class FloatLayers:
@@ -164,7 +168,8 @@ def fuse(bert: BertModel, precision: str) -> None:
         encoder.fused = FloatLayers()
     # Without VNNI, sums of products of 8 bits do not fit where they are added up.
     vnni = getattr(torch.cpu, "_is_vnni_supported", lambda: False)()
-    if precision == "int8" and vnni and _has(torch.ops.onednn, _INT8_OPERATORS):
+    types = _has(torch, ("quantize_per_tensor", "quint8"))
+    if precision == "int8" and vnni and types and _has(torch.ops.onednn, _INT8_OPERATORS):
         encoder.fused = Int8Layers(encoder)
 
 

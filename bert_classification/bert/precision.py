@@ -1,7 +1,7 @@
 """What a trained BERT computes with at prediction: float32, bfloat16, float16 or int8."""
 
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Iterable, Optional, TypeVar
+import warnings
+from typing import Any, Callable, Optional
 
 import torch
 from allennlp.common.checks import ConfigurationError
@@ -9,9 +9,6 @@ from torch import Tensor
 from transformers import BertModel
 
 from bert_classification.bert.fused import fuse
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 # Of the engines that PyTorch may have been built with, the fastest one comes first.
 _INT8_ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
@@ -27,8 +24,9 @@ def set_precision(bert: BertModel, precision: str) -> None:
         Where it is to run. Only with `float32` it can still be trained.
     precision : `str`
         `float32`; `bfloat16`; `float16`, for GPUs, which has finer steps and a smaller range, and
-        on the CPU is seldom faster than float32; or `int8`, on the CPU: weights in 8 bits for each
-        row, activations quantized as they come (dynamic quantization).
+        on the CPU is seldom faster than float32; or `int8`, on the CPU: weights in 8 bits with a
+        scale for each row, activations quantized as they come (dynamic quantization), with a scale
+        for each word piece where the processor has VNNI.
 
     # Raises
 
@@ -45,20 +43,6 @@ def set_precision(bert: BertModel, precision: str) -> None:
     # Of weights that int8 is about to replace.
     fuse(bert, precision)
     set_layers[precision](bert.encoder)
-
-
-def run_side_by_side(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """
-    Calls a function for each item, in as many threads as PyTorch computes with, each of which
-    computes by itself. For `int8`, whose layers find the range of their inputs in a single thread.
-    """
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, "alone", torch.set_num_threads, (1,)) as pool:
-            return list(pool.map(function, items))
-    finally:
-        # What a thread sets for itself is what threads that come later begin with.
-        torch.set_num_threads(threads)
 
 
 class PrepackedLinear(torch.nn.Linear):
@@ -146,7 +130,12 @@ def _quantize(encoder: torch.nn.Module) -> None:
         for layer in layers:
             layer.__class__ = torch.nn.Linear
         per_row = torch.ao.quantization.per_channel_dynamic_qconfig
-        # In place: a copy would have a configuration of its own, without the packed attention.
-        torch.ao.quantization.quantize_dynamic(encoder, {torch.nn.Linear: per_row}, inplace=True)
+        with warnings.catch_warnings():
+            # That PyTorch will give up these types; it says so once, at the first number.
+            warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
+            # In place: a copy would have a configuration of its own, without the packed attention.
+            torch.ao.quantization.quantize_dynamic(
+                encoder, {torch.nn.Linear: per_row}, inplace=True
+            )
     finally:
         torch.backends.quantized.engine = before

@@ -38,6 +38,7 @@ from bert_classification.bert.labels import (
     reinitialize_classifier,
     reorder_classifier,
 )
+from bert_classification.bert.memory import keep_freed_memory
 from bert_classification.bert.packing import use_packed_attention
 from bert_classification.bert.same_pieces import check_same_pieces, embed_new_pieces
 
@@ -161,6 +162,7 @@ def load_pretrained(
         serialization.save(part, serialization_dir, model.config.save_pretrained)
     set_dropout(model)
     use_packed_attention(model.base_model)
+    keep_freed_memory()
     return Pretrained(model, has_head, tokenizer)
 
 

@@ -1,8 +1,6 @@
 """float32 with packed weights, bfloat16 and int8 against the plain layers."""
 
 import copy
-import threading
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -12,7 +10,7 @@ from transformers import BertModel
 
 from bert_classification.bert.encoder import encode
 from bert_classification.bert.packing import use_packed_attention
-from bert_classification.bert.precision import run_side_by_side, set_precision
+from bert_classification.bert.precision import set_precision
 from tests.support import BERT, random_batch
 
 
@@ -73,24 +71,6 @@ def test_an_unknown_precision(bert) -> None:
         ConfigurationError, match="'fp8'; expected float32, bfloat16, float16, int8"
     ):
         set_precision(bert, "fp8")
-
-
-def test_side_by_side_each_thread_computes_alone() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        meet = threading.Barrier(3, timeout=60)
-        seen = run_side_by_side(
-            lambda item: (item, meet.wait() >= 0, torch.get_num_threads()), "abc"
-        )
-        assert seen == [("a", True, 1), ("b", True, 1), ("c", True, 1)]
-        assert torch.get_num_threads() == 3
-        with pytest.raises(ZeroDivisionError):
-            run_side_by_side(lambda item: 1 / item, [1, 0])
-        assert torch.get_num_threads() == 3
-        assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 3
-    finally:
-        torch.set_num_threads(before)
 
 
 def test_int8_in_several_batches_gives_what_it_gives_in_one(archive_of) -> None:
