@@ -92,7 +92,17 @@ setup(
         ],
         # What the benchmarks set this package beside: Trainer needs accelerate, the old server was
         # Flask on gevent.
-        "benchmark": [*ONNX, "accelerate>=1.1", "flask>=3", "gevent>=24"],
+        "benchmark": [
+            *ONNX,
+            "accelerate>=1.1",
+            "ctranslate2>=4.6",
+            "flask>=3",
+            "gevent>=24",
+            "litserve>=0.2.13",
+            "nncf>=2.19",
+            "openvino>=2025.3",
+            "sentence-transformers>=5",
+        ],
         "dev": [
             *ONNX,
             *SEQ2SEQ,

@@ -14,7 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Sequence
 
-PACKAGES = ("torch", "transformers", "tokenizers", "accelerate", "onnxruntime", "allennlp")
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "accelerate",
+    "onnxruntime",
+    "openvino",
+    "nncf",
+    "ctranslate2",
+    "allennlp",
+)
 
 
 def main() -> None:
@@ -41,6 +51,7 @@ def run(options: argparse.Namespace) -> None:
     import torch
 
     from benchmarks import (
+        beside_engines,
         embedding,
         masked_lm,
         predict,
@@ -63,6 +74,7 @@ def run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     contests = {
         "predict": predict.contest,
+        "engines": beside_engines.contests,
         "embedding": embedding.contest,
         "train": train.contest,
         "masked_lm": masked_lm.contest,
