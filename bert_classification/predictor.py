@@ -225,9 +225,9 @@ class BertPredictor(Predictor):
 
     def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
         """Makes the output for a record, of its prediction or the reason why there is none."""
-        failed = isinstance(result, Exception)
-        prediction = {"error": sentence_of(result)} if failed else self.judge(record, result)  # type: ignore[arg-type]
-        return {**self._carried(record), **prediction}
+        if isinstance(result, Exception):
+            return {**self._carried(record), "error": sentence_of(result)}
+        return {**self._carried(record), **self.judge(record, result)}
 
     def judge(self, record: JsonDict, prediction: JsonDict) -> JsonDict:
         """
@@ -242,7 +242,7 @@ class BertPredictor(Predictor):
         sure = self.sureness(prediction)
         if sure is None:
             return prediction
-        below = calibration.abstain_below if asked is None else asked
+        below = asked if calibration is None or asked is not None else calibration.abstain_below
         judged = {**prediction, "confidence": sure}
         if below is not None:
             judged["abstain"] = sure < below

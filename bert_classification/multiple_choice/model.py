@@ -106,7 +106,7 @@ class BertForMultipleChoice(Model):
         is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)
         raw = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
         logits = calibrated(raw, self.calibration).clamp(min=torch.finfo(raw.dtype).min)
-        output = {
+        output: dict[str, Any] = {
             "logits": logits,
             "probs": logits.softmax(-1),
             "is_choice": is_choice,

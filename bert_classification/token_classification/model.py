@@ -144,7 +144,12 @@ class BertForTokenClassification(Model):
         raw = self.classifier(self.dropout(encoded.hidden_states))
         logits = calibrated(raw, self.calibration)
         probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
-        output = {"logits": logits, "probs": probs, "words": words, **encoded.layer_outputs}
+        output: dict[str, Any] = {
+            "logits": logits,
+            "probs": probs,
+            "words": words,
+            **encoded.layer_outputs,
+        }
         if self.calibration is not None:
             # A mean of probabilities may be highest for another tag than before.
             before = word_probs(raw.detach().softmax(-1), word_ids, self.aggregation)
