@@ -13,7 +13,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 BINS = 15
-LOWEST, HIGHEST = 0.02, 50.0
+LOWEST, HIGHEST = 1e-3, 1e3
 """Temperatures beyond are of a model that makes no mistake, or of one that knows nothing."""
 
 

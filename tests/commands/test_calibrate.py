@@ -123,13 +123,15 @@ def test_the_export_has_it_in_its_final_layer(task, set_to, tmp_path) -> None:
 def mostly_right(task: str, archive: Path, path: Path) -> str:
     """Writes records whose gold is what the model says, of each third one another record's."""
     predictor: Any = Predictor.from_path(archive)
-    records = (records_of(task) * 8)[:24]
+    records = [dict(record) for record in (records_of(task) * 24)[:24]]
     outputs = predictor.predict_batch_json(records)
     for number, (record, output) in enumerate(zip(records, outputs)):
         wrong = number % 3 == 0
         if task == "question_answering":
             best = output["n_best"][1 if wrong else 0]
-            record["answers"] = [{"text": best["answer"], "answer_start": best["start"]}]
+            answer = {"text": best["answer"], "answer_start": best["start"]}
+            record["answers"] = [answer] if best["answer"] else []
+            record["is_impossible"] = not best["answer"]
         else:
             ranked = sorted(range(len(output["probs"])), key=lambda at: -output["probs"][at])
             label = ranked[1 if wrong else 0]
