@@ -22,6 +22,7 @@ from bert_classification.commands import (
     attack,
     calibrate,
     convert,
+    cross_validate,
     demo,
     embed,
     explain,

