@@ -80,9 +80,8 @@ def _cross_validate(args: argparse.Namespace) -> None:
     print(f"{'metric':24} {'mean':>8} {'deviation':>10}   95 % interval")
     for name, figures in summary["metrics"].items():
         low, high = figures["interval"]
-        print(
-            f"{name:24} {figures['mean']:8.4f} {figures['deviation']:10.4f}   {low:.4f} to {high:.4f}"
-        )
+        spread = f"{figures['mean']:8.4f} {figures['deviation']:10.4f}"
+        print(f"{name:24} {spread}   {low:.4f} to {high:.4f}")
 
 
 def cross_validate(
@@ -136,7 +135,7 @@ def cross_validate(
                 place / f"fold_{number}" if seed == 0 else place / f"fold_{number}_seed_{seed + 1}"
             )
             done.append(_run_fold(config, inside, data, fold, number, seed, given))
-    _collect(place, folds, len(data.records))
+    _collect(place, parts)
     return _summarize(place, done, settings)
 
 
@@ -247,8 +246,6 @@ def _run_fold(
 def _predict(directory: Path, data: Data, fold: Fold, number: int) -> dict[str, float]:
     """Writes the predictions of the records that a fold was not trained on; gives its metrics."""
     predictor: Any = Predictor.from_archive(load_archive(directory / "model.tar.gz"))
-    model = predictor._model
-    model.get_metrics(reset=True)
     with (
         replace_file(directory / PREDICTIONS) as aside,
         open(aside, "w", encoding="utf-8") as file,
@@ -258,7 +255,7 @@ def _predict(directory: Path, data: Data, fold: Fold, number: int) -> dict[str, 
             for at, output in zip(group, predictor.predict_batch_instance(instances)):
                 line = _line(predictor, data, at, output)
                 file.write(dump_json({**line, "fold": number}) + "\n")
-    metrics = model.get_metrics(reset=True)
+    metrics = predictor._model.get_metrics(reset=True)
     return {name: value for name, value in metrics.items() if isinstance(value, (int, float))}
 
 
@@ -317,20 +314,17 @@ def _loss(gold: Any, probabilities: Any) -> Optional[float]:
     return -sum(math.log(max(chance, 1e-38)) for chance in chances)
 
 
-def _collect(directory: Path, folds: int, records: int) -> None:
+def _collect(directory: Path, parts: list[Fold]) -> None:
     """Puts the predictions of all folds into one file, in the order of the data."""
-    lines: dict[tuple[str, int], str] = {}
-    for number in range(1, folds + 1):
+    lines: dict[int, str] = {}
+    for number, fold in enumerate(parts, 1):
         with open(directory / f"fold_{number}" / PREDICTIONS, encoding="utf-8") as file:
-            for line in file:
-                values = json.loads(line)
-                lines[values["file"], values["line"], values["id"]] = line  # type: ignore[index]
-    assert len(lines) == records
+            lines.update(zip(fold.held_out, file, strict=True))
     with (
         replace_file(directory / PREDICTIONS) as aside,
         open(aside, "w", encoding="utf-8") as output,
     ):
-        output.writelines(lines[key] for key in sorted(lines, key=lambda each: each[:2]))
+        output.writelines(lines[at] for at in sorted(lines))
 
 
 def _summarize(directory: Path, done: list[JsonDict], settings: JsonDict) -> JsonDict:

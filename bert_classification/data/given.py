@@ -6,7 +6,7 @@ from typing import Iterator, Mapping, Optional, Sequence
 
 from allennlp.data import Instance
 
-_given: ContextVar[Mapping[str, Sequence[Instance]]] = ContextVar("given", default={})
+_given: ContextVar[Optional[Mapping[str, Sequence[Instance]]]] = ContextVar("given", default=None)
 
 
 @contextmanager
@@ -20,4 +20,4 @@ def given_instances(by_path: Mapping[str, Sequence[Instance]]) -> Iterator[None]
 
 
 def find_given(path: str) -> Optional[Sequence[Instance]]:
-    return _given.get().get(path)
+    return (_given.get() or {}).get(path)

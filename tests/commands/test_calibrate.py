@@ -139,10 +139,11 @@ def mostly_right(task: str, archive: Path, path: Path) -> str:
     return write_lines(path, records)
 
 
-@pytest.mark.parametrize("task", ["classification", "multiple_choice", "question_answering"])
+@pytest.mark.parametrize("task", ["classification", "question_answering"])
 def test_the_command_fits_and_says_what_it_changes(task, archive_of, tmp_path, capsys) -> None:
     out, data = tmp_path / "out.tar.gz", mostly_right(task, archive_of(task), tmp_path / "d.jsonl")
     shares = ("--coverage", 0.8, "--conformal", 0.6)
+    capsys.readouterr()
     allennlp("calibrate", archive_of(task), data, out, *shares)
     report = json.loads(capsys.readouterr().out)
     assert report["after"]["nll"] < report["before"]["nll"]
