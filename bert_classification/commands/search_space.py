@@ -12,6 +12,7 @@ from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.params import with_overrides
 
+from bert_classification.commands.config_keys import SECTIONS, parameters_of
 from bert_classification.data.json_values import describe
 
 EXTERNAL = re.compile(r"std\.extVar\(\s*(['\"])(?P<name>[^'\"]+)\1\s*\)")
@@ -75,7 +76,7 @@ class Space(NamedTuple):
         if self.external:
             return None
         flat = dict(_leaves(self.make_config({})))
-        values = {each.name: flat[each.name] for each in self.parameters}
+        values = {each.name: flat.get(each.name) for each in self.parameters}
         return values if all(each.has(values[each.name]) for each in self.parameters) else None
 
 
@@ -181,7 +182,8 @@ def _check_names(space: Space, path: str) -> None:
     if space.external:
         known = {match["name"] for match in EXTERNAL.finditer(space.source)}
     else:
-        known = {key for key, _ in _leaves(space.make_config({}))}
+        config = space.make_config({})
+        known = {key for key, _ in _leaves(config)} | _parameters(config)
     for each in space.parameters:
         if each.name in known:
             continue
@@ -189,6 +191,17 @@ def _check_names(space: Space, path: str) -> None:
         hint = f"; did you mean `{near[0]}`?" if near else "."
         place = f"std.extVar('{each.name}')" if space.external else each.name
         raise ConfigurationError(f"{path}: {space.config} has no `{place}`{hint}")
+
+
+def _parameters(config: dict[str, Any]) -> set[str]:
+    """Lists the keys that the classes of a config take, whether it has them or not."""
+    known = set()
+    for section, registry in SECTIONS.items():
+        given = config.get(section)
+        if isinstance(given, dict):
+            kind = str(given.get("type", registry.default_implementation))
+            known |= {f"{section}.{name}" for name in parameters_of(registry, kind)}
+    return known
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

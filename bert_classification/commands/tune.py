@@ -155,9 +155,8 @@ def _read_optuna_config(path: Optional[str]) -> dict[str, Any]:
         if key in value:
             kind = getattr(module, str(value[key].get("type")), None)
             if kind is None:
-                raise ConfigurationError(
-                    f"{path}: `{key}.type` is {value[key].get('type')!r}, which Optuna does not have."
-                )
+                name = value[key].get("type")
+                raise ConfigurationError(f"{path}: Optuna has no {key} {name!r} (`{key}.type`).")
             made[key] = kind(**value[key].get("attributes", {}))
     return made
 
