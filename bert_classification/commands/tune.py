@@ -157,7 +157,8 @@ def _read_optuna_config(path: Optional[str]) -> dict[str, Any]:
             if kind is None:
                 name = value[key].get("type")
                 raise ConfigurationError(f"{path}: Optuna has no {key} {name!r} (`{key}.type`).")
-            made[key] = kind(**value[key].get("attributes", {}))
+            # Early versions of allennlp-optuna had another word.
+            made[key] = kind(**value[key].get("attributes", value[key].get("keyword", {})))
     return made
 
 
