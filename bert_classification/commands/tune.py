@@ -42,7 +42,7 @@ class Search(NamedTuple):
     storage: str
     study_name: str
     metric: str
-    direction: str
+    direction: Any
     trials: int
     until: Optional[float]
     optuna_config: dict[str, Any]
@@ -401,7 +401,7 @@ def _draw(study: Any, directory: Path) -> None:
     matplotlib.use("Agg")
     from optuna.visualization import matplotlib as pictures
 
-    draw = {
+    draw: dict[str, Any] = {
         "history": pictures.plot_optimization_history,
         "importance": pictures.plot_param_importances,
         "parallel_coordinate": pictures.plot_parallel_coordinate,

@@ -46,7 +46,6 @@ class PruningCallback(TrainerCallback):
         trainer: Any,
         metrics: dict[str, Any],
         epoch: int,
-        is_training: bool = False,
         is_primary: bool = True,
         **kwargs: Any,
     ) -> None:
