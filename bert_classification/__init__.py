@@ -32,7 +32,6 @@ from bert_classification.commands import (
     init_config,
     probe,
     to_safetensors,
-    tune,
 )
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer
 from bert_classification.data.batch_sampler import TokenBudgetSampler
@@ -46,11 +45,6 @@ from bert_classification.question_answering import *
 from bert_classification.replacements import apply_replacements
 from bert_classification.sequence_to_sequence import *
 from bert_classification.token_classification import *
-from bert_classification.training import (
-    bfloat16_trainer,
-    nearest_examples,
-    pruning,
-    random_state,
-)
+from bert_classification.training import bfloat16_trainer, nearest_examples, random_state
 
 apply_replacements()

@@ -23,11 +23,7 @@ from allennlp.predictors import Predictor
 from bert_classification.archives.checkpoints import has_whole_checkpoint
 from bert_classification.archives.whole_files import replace_file
 from bert_classification.commands.config_checks import with_config_checks
-from bert_classification.data.given import given_instances
-from bert_classification.data.json_values import dump_json
-from bert_classification.predictor import BertPredictor
-from bert_classification.reader import BertReader
-from bert_classification.training.folds import (
+from bert_classification.commands.folds import (
     Data,
     Fold,
     check_labels,
@@ -35,6 +31,10 @@ from bert_classification.training.folds import (
     split,
     summarize,
 )
+from bert_classification.data.given import given_instances
+from bert_classification.data.json_values import dump_json
+from bert_classification.predictor import BertPredictor
+from bert_classification.reader import BertReader
 
 logger = logging.getLogger(__name__)
 

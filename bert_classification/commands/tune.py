@@ -48,7 +48,6 @@ class Search(NamedTuple):
     optuna_config: dict[str, Any]
 
 
-@Subcommand.register("tune", exist_ok=True)
 class Tune(Subcommand):
     """`allennlp tune CONFIG SPACE -s DIRECTORY`: see `tune`."""
 
@@ -244,7 +243,7 @@ def _is_alive(process: int) -> bool:
 
 def _work_together(search: Search, workers: int) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_work_apart, args=(search,)) for _ in range(workers)]
+    processes = [context.Process(target=_work, args=(search,)) for _ in range(workers)]
     for process in processes:
         process.start()
     for process in processes:
@@ -254,12 +253,6 @@ def _work_together(search: Search, workers: int) -> None:
         raise ConfigurationError(
             f"{len(failed)} of {workers} processes failed; what they said stands above."
         )
-
-
-def _work_apart(search: Search) -> None:
-    import bert_classification  # noqa: F401  registers everything
-
-    _work(search)
 
 
 def _work(search: Search) -> None:

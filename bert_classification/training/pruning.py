@@ -26,7 +26,6 @@ def pruned_by(judge: Judge) -> Iterator[None]:
         _judge.reset(token)
 
 
-@TrainerCallback.register(NAME, exist_ok=True)
 class PruningCallback(TrainerCallback):
     """
     Ends a training within `allennlp tune` that promises little; elsewhere it does nothing. Configs

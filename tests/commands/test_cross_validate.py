@@ -13,8 +13,8 @@ from allennlp.predictors import Predictor
 from scipy.stats import t
 
 from bert_classification.commands.cross_validate import cross_validate
+from bert_classification.commands.folds import split, summarize
 from bert_classification.data.records import Record
-from bert_classification.training.folds import split, summarize
 from tests.support import FIXTURES, allennlp, read_json_lines, write_lines
 
 
