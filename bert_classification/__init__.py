@@ -20,7 +20,9 @@ from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
+    calibrate,
     convert,
+    cross_validate,
     demo,
     embed,
     explain,

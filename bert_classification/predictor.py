@@ -30,9 +30,20 @@ from bert_classification.data.piece_names import add_piece_names
 from bert_classification.data.piece_tokens import TokensField
 from bert_classification.data.records import RecordError, expect_object
 from bert_classification.data.text_field import num_word_pieces
+from bert_classification.data.values import get_real
 from bert_classification.reader import BertReader
 
 logger = logging.getLogger(__name__)
+
+ABSTAIN: dict[str, JsonDict] = {
+    "abstain_below": {
+        "description": "The confidence below which the output has `abstain: true`.",
+        "type": ["number", "null"],
+        "minimum": 0,
+        "maximum": 1,
+    }
+}
+"""The setting of a record that all predictors with `can_abstain` know."""
 
 TOKEN_BUDGET = 2048
 """Word pieces in one run of BERT, with which it is fastest on two cores; see `benchmarks/`."""
@@ -85,6 +96,8 @@ class BertPredictor(Predictor):
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
     attacked_keys : `Tuple[str, ...]`
         Those of them whose words an attack may change; by default all.
+    can_abstain : `bool`
+        Whether the output for a record tells how sure it is; see `judge`.
     can_embed : `bool`
         Whether the output for a `text` has its vector as `embedding`.
     can_rank : `bool`
@@ -100,6 +113,7 @@ class BertPredictor(Predictor):
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
+    can_abstain: bool = False
     can_embed: Any = False
     can_rank: Any = False
 
@@ -206,8 +220,42 @@ class BertPredictor(Predictor):
 
     def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
         """Makes the output for a record, of its prediction or the reason why there is none."""
-        prediction = {"error": sentence_of(result)} if isinstance(result, Exception) else result
-        return {**self._carried(record), **prediction}
+        if isinstance(result, Exception):
+            return {**self._carried(record), "error": sentence_of(result)}
+        return {**self._carried(record), **self.judge(record, result)}
+
+    def judge(self, record: JsonDict, prediction: JsonDict) -> JsonDict:
+        """
+        Adds to a prediction, where its model is calibrated or its record asks for `abstain_below`,
+        its `confidence`; `abstain`, whether that is too low; and as `label_set`, best first, the
+        labels that a conformal model cannot rule out. What explains a record stays as it is.
+        """
+        calibration = getattr(self._model, "calibration", None)
+        asked = record.get("abstain_below") if isinstance(record, dict) else None
+        if not self.can_abstain or (calibration is None and asked is None):
+            return prediction
+        sure = self.sureness(prediction)
+        if sure is None:
+            return prediction
+        below = asked if calibration is None or asked is not None else calibration.abstain_below
+        judged = {**prediction, "confidence": sure}
+        if below is not None:
+            judged["abstain"] = sure < below
+        if calibration is not None and calibration.conformal is not None:
+            least = float(calibration.least_in_set)
+            judged["label_set"] = self.label_set(prediction, least)
+        return judged
+
+    def sureness(self, prediction: JsonDict) -> Optional[float]:
+        """Tells how sure a prediction is of its answer; `None` where it says nothing of that."""
+        known = "probs" in prediction
+        return self.confidence(prediction, self.answer(prediction)) if known else None
+
+    def label_set(self, prediction: JsonDict, least: float) -> list[Any]:
+        """Lists the labels of at least a probability, and the one that was given, best first."""
+        probs = prediction["probs"]
+        ranked = sorted(zip(self.labels or range(len(probs)), probs), key=lambda each: -each[1])
+        return [ranked[0][0]] + [label for label, prob in ranked[1:] if prob >= least]
 
     def dump_line(self, outputs: JsonDict) -> str:
         """Writes an output as a line of strictly valid JSON; what is no number becomes null."""
@@ -245,6 +293,8 @@ class BertPredictor(Predictor):
         Raises `RecordError` for a setting in a record that its output could not follow; those that
         the model has to know are read by the reader's `parse`.
         """
+        if self.can_abstain:
+            get_real(record, "abstain_below", None, "from 0 to 1", lambda value: 0 <= value <= 1)
 
     def _carried(self, record: JsonDict) -> dict[str, Any]:
         if not isinstance(record, dict):
@@ -295,6 +345,10 @@ class BertPredictor(Predictor):
         texts = list(getattr(example, key))
         texts[choice] = text
         return example._replace(**{key: texts})
+
+    def with_probs(self, instance: Instance) -> Instance:
+        """Lets the output for a labelled instance have the probabilities of all labels."""
+        return instance
 
     def with_tokens(self, instance: Instance) -> Instance:
         """Copies an instance; the word pieces of the copy are tokens that may be changed."""

@@ -12,6 +12,7 @@ from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 
 from bert_classification.data.files import read_lines
+from bert_classification.data.given import find_given
 from bert_classification.data.outcomes import sentence_of
 from bert_classification.data.records import Record, RecordError, guess_format, read_records
 from bert_classification.data.segments import Truncation, cut_segments, join_segments
@@ -185,6 +186,11 @@ class BertReader(DatasetReader):
             raise _locate(error, record.location) from error
 
     def _read(self, file_path: str) -> Iterator[Instance]:
+        given = find_given(file_path)
+        if given is not None:
+            # Indexing changes an instance, and each vocabulary has its own indices.
+            yield from (each.duplicate() for each in self.shard_iterable(given))
+            return
         self.truncation, self.counts = Truncation(), Counter()
         for located in lazy_groups_of(self.examples(file_path), EXAMPLES_AT_ONCE):
             instances = self.instances_or_errors([example for _, example in located])

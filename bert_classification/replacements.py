@@ -18,7 +18,7 @@ from allennlp.models import Model, archival
 from allennlp.modules import Seq2VecEncoder
 from allennlp.nn import util as nn_util
 from allennlp.predictors import Predictor
-from allennlp.training import Checkpointer, Trainer
+from allennlp.training import Checkpointer, Trainer, TrainerCallback
 from allennlp.training import util as training_util
 from allennlp.training.moving_average import MovingAverage
 
@@ -36,11 +36,13 @@ from bert_classification.commands.predict import Predict, PredictManager
 from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
 from bert_classification.commands.serve import Serve
+from bert_classification.commands.tune import Tune
 from bert_classification.data.data_loader import OrderedDataLoader
 from bert_classification.training.checkpointer import WholeCheckpointer
 from bert_classification.training.from_archive import from_archive
 from bert_classification.training.moving_average import load_averages
 from bert_classification.training.processes import dist_reduce
+from bert_classification.training.pruning import NAME, PruningCallback
 from bert_classification.training.recovery import create_serialization_dir
 from bert_classification.training.trainer import RecoverableTrainer
 from bert_classification.training.validation import (
@@ -172,6 +174,18 @@ REPLACEMENTS = (
         "serve",
         Serve,
         "Where the old allennlp-server is installed, the command is ours all the same.",
+    ),
+    Replacement(
+        Subcommand,
+        "tune",
+        Tune,
+        "The same of allennlp-optuna.",
+    ),
+    Replacement(
+        TrainerCallback,
+        NAME,
+        PruningCallback,
+        "The same.",
     ),
     Replacement(
         Checkpointer,

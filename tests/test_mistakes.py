@@ -127,6 +127,13 @@ def labels_in_the_data(new: Newcomer) -> None:
     new.train(train_data_path=data)
 
 
+@mistake("records have the same label; expected at least")
+def one_label_alone(new: Newcomer) -> None:
+    data = write_lines(new.directory / "dev.jsonl", [{"text": "A text", "label": "positive"}] * 2)
+    new_archive = new.directory / "new.tar.gz"
+    allennlp("calibrate", new.archive_of("classification"), data, new_archive)
+
+
 @mistake("texts were cut; the longest has")
 def a_long_text(new: Newcomer) -> None:
     source = write_lines(new.directory / "in.jsonl", [{"text": "word " * 600}])

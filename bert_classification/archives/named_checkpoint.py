@@ -19,7 +19,7 @@ from huggingface_hub.errors import HFValidationError
 from bert_classification.archives.config import strings
 from bert_classification.archives.extraction import InvalidArchiveError, describe_error
 from bert_classification.archives.hub import download
-from bert_classification.archives.names import checkpoint_names, describe_missing
+from bert_classification.archives.names import checkpoint_names, describe_missing, walk
 
 BERT = "bert"
 """The key in the caller's overrides."""
@@ -50,12 +50,15 @@ def override(
 
 
 def overridden_settings(overrides: Union[str, dict[str, Any]]) -> set[str]:
-    """Names the settings of the model that a caller's overrides have."""
+    """
+    Names the settings of the model that a caller's overrides have; one within another as
+    `calibration.temperature`, and the other as well.
+    """
     settings: set[str] = set()
     for path, value in parse(overrides).items():
-        section, *keys = path.split(".")
-        if section == "model":
-            settings |= {keys[0]} if keys else set(value if isinstance(value, dict) else ())
+        for keys, _ in walk(value, tuple(path.split("."))):
+            if keys[0] == "model":
+                settings |= {".".join(keys[1:end]) for end in range(2, len(keys) + 1)}
     return settings
 
 

@@ -10,6 +10,9 @@ trainable : `Union[bool, int]`, optional (default = `True`)
     as `Any`: for `Union[bool, int]` AllenNLP's `FromParams` would turn 1, one layer, into true.
 regularizer : `RegularizerApplicator`, optional
     As in every AllenNLP model.
+calibration : `Union[str, Dict[str, Any]]`, optional
+    Of a model that gives probabilities: `temperature`, or an object with some of `abstain_below`,
+    `conformal` and `temperature`; see `training.calibration.Calibration`.
 encoder : `Dict[str, Any]`, optional
     Entries of the checkpoint's configuration to replace, such as `{"hidden_dropout_prob": 0.2}`;
     see `config.check_settings` for those that may be. An archive keeps them.

@@ -16,6 +16,7 @@ from bert_classification.classification.checkpoint import head_settings
 from bert_classification.classification.label_weights import PerLabel, log_odds
 from bert_classification.classification.objectives import MultiLabel, make_objective
 from bert_classification.data.vocabulary import label_counts
+from bert_classification.training.calibration import calibrated
 
 
 @Model.register("bert_for_classification")
@@ -57,8 +58,8 @@ class BertForClassification(Model):
         How the logits of a long text's windows become one: `mean` or `max`.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other labels than its own.
-    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, trainable, regularizer, calibration, encoder, gradient_checkpointing,
+    output_hidden_states, output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
@@ -71,6 +72,7 @@ class BertForClassification(Model):
         "threshold": "objective.thresholds",
         "class_weights": "objective.class_weights",
         "pos_weight": "objective.pos_weight",
+        "calibration.temperature": "calibration.temperature",
     }
 
     def __init__(
@@ -93,6 +95,7 @@ class BertForClassification(Model):
         tune_threshold: Optional[str] = None,
         window_pooling: str = "mean",
         fresh_head: bool = False,
+        calibration: Optional[Union[str, dict[str, Any]]] = None,
         encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
@@ -112,6 +115,7 @@ class BertForClassification(Model):
         }
         counts = label_counts(vocab, label_namespace)
         self.objective = make_objective(problem_type, names, counts, options)
+        self.calibration = self.objective.make_calibration(calibration)
         pretrained = load_pretrained(
             BertForSequenceClassification,
             bert_model,
@@ -156,10 +160,13 @@ class BertForClassification(Model):
         if logits.dim() == 3:
             present = self.text_input.get_tensors(tokens)["mask"].any(-1)
             logits = pool_windows(logits, present, self._window_pooling)
+        raw, logits = logits, calibrated(logits, self.calibration)
         output = {"logits": logits, **self.objective.output(logits), **encoded.layer_outputs}
         if label is not None:
-            output["loss"] = self.objective.loss(logits, label)
+            output["loss"] = self.objective.loss(raw, label)
             self.objective.update(logits, label)
+            if self.calibration is not None:
+                self.calibration.collect(*self.objective.predictions(raw, logits, label))
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -170,8 +177,12 @@ class BertForClassification(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Gives those of the objective; see `SingleLabel`, `MultiLabel` and `Regression`."""
-        return self.objective.metrics(reset)
+        """
+        Gives those of the objective, see `SingleLabel`, `MultiLabel` and `Regression`, and with
+        `calibration` those of `calibration_scores`.
+        """
+        metrics = self.objective.metrics(reset)
+        return metrics if self.calibration is None else metrics | self.calibration.metrics(reset)
 
 
 def label_names(vocab: Vocabulary, namespace: str, num_labels: Optional[int]) -> list[str]:

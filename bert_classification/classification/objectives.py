@@ -17,6 +17,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 
 from bert_classification.classification.label_weights import balanced_weights, per_label
 from bert_classification.data.values import find_label
+from bert_classification.training.calibration import Calibration, make_calibration
+from bert_classification.training.calibration_scores import AnyRight
 from bert_classification.training.collected_metric import CollectedMetric
 
 
@@ -26,7 +28,7 @@ class SingleLabel(torch.nn.Module):
     correlation.
     """
 
-    settings = ("top_k", "probs")
+    settings = ("top_k", "probs", "abstain_below")
     class_weights: Optional[Tensor]
 
     def __init__(
@@ -47,6 +49,13 @@ class SingleLabel(torch.nn.Module):
         self._matthews = CollectedMetric(
             lambda predicted, gold: {"matthews": matthews_corrcoef(gold, predicted)}
         )
+
+    def make_calibration(self, value: Any) -> Optional[Calibration]:
+        return make_calibration(value)
+
+    def predictions(self, raw: Tensor, logits: Tensor, label: Tensor) -> tuple[list, list]:
+        """Gives what is to be calibrated: logits as they were, and gold."""
+        return list(raw.detach().float().cpu().numpy()), label.tolist()
 
     def output(self, logits: Tensor) -> dict[str, Tensor]:
         return {"probs": logits.softmax(-1)}
@@ -99,7 +108,7 @@ class MultiLabel(torch.nn.Module):
     weights.
     """
 
-    settings = ("top_k", "threshold", "probs")
+    settings = ("top_k", "threshold", "probs", "abstain_below")
     thresholds: Tensor
     pos_weight: Optional[Tensor]
 
@@ -129,6 +138,20 @@ class MultiLabel(torch.nn.Module):
         """
         self._is_to_tune |= mode
         return super().train(mode)
+
+    def make_calibration(self, value: Any) -> Optional[Calibration]:
+        return make_calibration(value, AnyRight, self._move_thresholds)
+
+    def _move_thresholds(self, factor: float) -> None:
+        """Lets the same labels be given when all logits become larger by a factor."""
+        self.thresholds.copy_((self.thresholds.double().logit() * factor).sigmoid())
+
+    def predictions(self, raw: Tensor, logits: Tensor, label: Tensor) -> tuple[list, list]:
+        """Gives what is to be calibrated: logits as they were with the labels given, and gold."""
+        given = logits.sigmoid() >= self.thresholds
+        arrays = (each.detach().float().cpu().numpy() for each in (raw, given, label))
+        rows, chosen, gold = arrays
+        return list(zip(rows, chosen.astype(bool))), list(gold.astype(bool))
 
     def output(self, logits: Tensor) -> dict[str, Tensor]:
         return {"probs": logits.sigmoid()}
@@ -184,6 +207,16 @@ class Regression(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self._scores = CollectedMetric(_compute_scores)
+
+    def make_calibration(self, value: Any) -> None:
+        if value is not None:
+            raise ConfigurationError(
+                "`model.calibration` has no meaning with `problem_type: regression`, whose score "
+                "is no probability."
+            )
+
+    def predictions(self, raw: Tensor, logits: Tensor, label: Tensor) -> tuple[list, list]:
+        return [], []
 
     def output(self, logits: Tensor) -> dict[str, Tensor]:
         return {"score": logits.squeeze(-1)}

@@ -1,5 +1,5 @@
 import math
-from typing import Any, Optional, Sequence, Union
+from typing import Any, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -43,6 +43,7 @@ class BertForClassificationPredictor(BertPredictor):
     output_keys = ("label",)
     example = {"text": "Our room was clean and quiet, but the heating did not work at all."}
     text_key = "text"
+    can_abstain = True
     takes_any_reader = True
     segment_keys = ("text", "text_pair")
 
@@ -80,13 +81,22 @@ class BertForClassificationPredictor(BertPredictor):
 
     def check_settings(self, record: JsonDict) -> None:
         parse_request(record, self._objective)
+        super().check_settings(record)
 
-    def output(self, record: JsonDict, result: Union[JsonDict, Exception]) -> JsonDict:
+    def judge(self, record: JsonDict, prediction: JsonDict) -> JsonDict:
         # What explains a record has no probabilities of its own.
-        if not isinstance(result, Exception) and "probs" in result:
-            request = parse_request(record, self._objective)
-            result = shape_output(result, request, self._objective)
-        return super().output(record, result)
+        if "probs" not in prediction:
+            return prediction
+        request = parse_request(record, self._objective)
+        judged = super().judge(record, shape_output(prediction, request, self._objective))
+        left_out = () if request.probs else ("probs", "logits")
+        return {key: value for key, value in judged.items() if key not in left_out}
+
+    def label_set(self, prediction: JsonDict, least: float) -> list[str]:
+        if "label" in prediction:
+            return super().label_set(prediction, least)
+        ranked = sorted(zip(self.labels, prediction["probs"]), key=lambda each: -each[1])
+        return [name for name, prob in ranked if prob >= least]
 
     @property
     def labels(self) -> Sequence[str]:

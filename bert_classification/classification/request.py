@@ -9,6 +9,7 @@ from allennlp.models import Model
 from bert_classification.classification.objectives import MultiLabel, Regression, SingleLabel
 from bert_classification.data.records import RecordError
 from bert_classification.data.values import get_flag, get_real, get_setting, is_whole
+from bert_classification.predictor import ABSTAIN
 
 ALL = "all"
 
@@ -28,6 +29,7 @@ SETTINGS: dict[str, JsonDict] = {
         "type": ["boolean", "null"],
         "default": True,
     },
+    **ABSTAIN,
 }
 
 Objective = Union[SingleLabel, MultiLabel, Regression]
@@ -86,7 +88,7 @@ def _is_top_k(value: Any) -> bool:
 
 
 def shape_output(output: JsonDict, request: Request, objective: Any) -> JsonDict:
-    """Makes an output with all `probs` the one that was asked for."""
+    """Makes an output the one that was asked for; `probs` are left out later."""
     shaped, named = dict(output), list(zip(objective.names, output["probs"]))
     if request.threshold is not None:
         # The model compares in 32 bits.
@@ -96,6 +98,4 @@ def shape_output(output: JsonDict, request: Request, objective: Any) -> JsonDict
         best = sorted(named, key=lambda each: -each[1])
         count = None if request.top_k == ALL else request.top_k
         shaped["top_k"] = [{"label": name, "prob": prob} for name, prob in best[:count]]
-    if not request.probs:
-        del shaped["probs"], shaped["logits"]
     return shaped

@@ -45,6 +45,7 @@ def with_config_checks(function: Callable[..., Any], trains: bool = True) -> Cal
         check_embedders(config)
         if trains:
             check_devices(config.get("trainer") or {}, torch.cuda.device_count())
+            check_calibration(config)
         for section in ("dataset_reader", "validation_dataset_reader"):
             if isinstance(config.get(section), dict):
                 read_label_names(params[section])
@@ -104,6 +105,17 @@ def check_sections(config: Config, trains: bool) -> None:
             raise ConfigurationError(f"`{section}`: expected an object, got {describe(value)}.")
     if trains and "type" not in config and config.get("trainer") is None:
         raise ConfigurationError("The config has no `trainer`, and training needs one.")
+
+
+def check_calibration(config: Config) -> None:
+    """Raises `ConfigurationError` for a temperature without data to fit it on."""
+    model = config.get("model")
+    asked = isinstance(model, Mapping) and model.get("calibration") is not None
+    if asked and not config.get("validation_data_path"):
+        raise ConfigurationError(
+            "`model.calibration` is fitted on the validation data, and `validation_data_path` is "
+            "missing; name them, or calibrate the archive later (`allennlp calibrate`)."
+        )
 
 
 def read_label_names(reader: Params) -> None:

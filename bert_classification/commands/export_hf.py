@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
+import torch
 from allennlp.commands.subcommand import Subcommand
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -226,7 +227,25 @@ def _load_weights(archived: ArchivedBert, head: PreTrainedModel, weights: State)
             f"it lacks {len(result.missing_keys)} weights of {type(head).__name__}, such as "
             f"{result.missing_keys[0]}."
         )
-    return {key: weights[key] for key in result.unexpected_keys}
+    beside = {key: weights[key] for key in result.unexpected_keys}
+    return _fold_temperature(head, beside)
+
+
+def _fold_temperature(head: PreTrainedModel, beside: State) -> State:
+    """Divides the final layer by the temperature of a calibrated model; returns what is left."""
+    temperature = beside.pop("calibration.temperature", None)
+    beside.pop("calibration.least_in_set", None)
+    if temperature is not None:
+        names = ("classifier", "qa_outputs", "cls.seq_relationship")
+        final = next(head.get_submodule(name) for name in names if _has(head, name))
+        with torch.no_grad():
+            for parameter in final.parameters():
+                parameter.div_(temperature)
+    return beside
+
+
+def _has(head: PreTrainedModel, name: str) -> bool:
+    return any(known == name for known, _ in head.named_modules())
 
 
 def _find_metrics(archived: ArchivedBert) -> Optional[dict[str, Any]]:

@@ -15,6 +15,7 @@ from bert_classification.bert.encoder import TextInput, encode_pooled
 from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.multiple_choice.mean_reciprocal_rank import MeanReciprocalRank
+from bert_classification.training.calibration import calibrated, make_calibration
 
 
 @Model.register("bert_for_multiple_choice")
@@ -34,13 +35,14 @@ class BertForMultipleChoice(Model):
         checkpoint says, its `classifier_dropout` or `hidden_dropout_prob`.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, trainable, regularizer, calibration, encoder, gradient_checkpointing,
+    output_hidden_states, output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_multiple_choice"
     starts_from = ("BertForMultipleChoice",)
+    kept_settings = {"calibration.temperature": "calibration.temperature"}
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class BertForMultipleChoice(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        calibration: Optional[Union[str, dict[str, Any]]] = None,
         encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
@@ -58,6 +61,7 @@ class BertForMultipleChoice(Model):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
+        self.calibration = make_calibration(calibration)
         pretrained = load_pretrained(PretrainedHead, bert_model, serialization_dir, encoder=encoder)
         self.text_input = TextInput(
             index, pretrained.cls_id, output_hidden_states, output_attentions
@@ -100,8 +104,9 @@ class BertForMultipleChoice(Model):
         # (batch_size, num_choices)
         scores = self.classifier(self.dropout(encoded.pooled)).squeeze(-1)
         is_choice = self.text_input.get_tensors(tokens)["mask"].any(-1)
-        logits = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
-        output = {
+        raw = scores.masked_fill(~is_choice, torch.finfo(scores.dtype).min)
+        logits = calibrated(raw, self.calibration).clamp(min=torch.finfo(raw.dtype).min)
+        output: dict[str, Any] = {
             "logits": logits,
             "probs": logits.softmax(-1),
             "is_choice": is_choice,
@@ -110,9 +115,12 @@ class BertForMultipleChoice(Model):
         if choices is not None:
             output["choices"] = choices
         if label is not None:
-            output["loss"] = cross_entropy(logits, label)
+            output["loss"] = cross_entropy(raw, label)
             self._accuracy(logits, label)
             self._mrr(logits, label)
+            if self.calibration is not None:
+                rows = zip(raw.detach().float().cpu().numpy(), is_choice.sum(-1).tolist())
+                self.calibration.collect([row[:count] for row, count in rows], label.tolist())
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -135,8 +143,12 @@ class BertForMultipleChoice(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Gives `accuracy`, and `mrr`: the mean of 1 / rank of the right choice."""
+        """
+        Gives `accuracy`, and `mrr`: the mean of 1 / rank of the right choice; with `calibration`
+        those of `calibration_scores` as well.
+        """
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
             "mrr": float(self._mrr.get_metric(reset)),
+            **({} if self.calibration is None else self.calibration.metrics(reset)),
         }

@@ -7,7 +7,7 @@ from allennlp.data import Instance
 from allennlp.data.fields import LabelField
 from allennlp.predictors import Predictor
 
-from bert_classification.predictor import BertPredictor
+from bert_classification.predictor import ABSTAIN, BertPredictor
 
 
 @Predictor.register("bert_for_multiple_choice")
@@ -17,13 +17,15 @@ class BertForMultipleChoicePredictor(BertPredictor):
     "logits": [...]}`, with a probability for each choice in the order of the choices.
     """
 
-    input_keys = ("prompt", "question", "choices")
+    input_keys = ("prompt", "question", "choices", *ABSTAIN)
     gold_key = "label"
     output_keys = ("label", "choice", "probs")
     example = {
         "prompt": "What do people do at the end of a concert?",
         "choices": ["applaud", "sleep", "cook", "swim"],
     }
+    settings = ABSTAIN
+    can_abstain = True
     takes_any_reader = True
     segment_keys = ("prompt", "choices")
     attacked_keys = ("prompt",)

@@ -15,6 +15,7 @@ from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.labels import label_settings
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.objectives.next_sentence import IS_NEXT, LABELS
+from bert_classification.training.calibration import calibrated, make_calibration
 from bert_classification.training.collected_metric import CollectedMetric
 
 
@@ -33,14 +34,15 @@ class BertForNextSentencePrediction(Model):
         the original BERT gives its final layer as well.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, trainable, regularizer, calibration, encoder, gradient_checkpointing,
+    output_hidden_states, output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_next_sentence_prediction"
     starts_from = ("BertForNextSentencePrediction",)
     has_pooled_vector = True
+    kept_settings = {"calibration.temperature": "calibration.temperature"}
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class BertForNextSentencePrediction(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        calibration: Optional[Union[str, dict[str, Any]]] = None,
         encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
@@ -57,6 +60,7 @@ class BertForNextSentencePrediction(Model):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
+        self.calibration = make_calibration(calibration)
         pretrained = load_pretrained(
             PretrainedHead, bert_model, serialization_dir, encoder=encoder, **label_settings(LABELS)
         )
@@ -89,14 +93,17 @@ class BertForNextSentencePrediction(Model):
         """
         refuse_unknown_arguments(unknown)
         encoded = encode_pooled(self.bert, tokens, self.text_input)
-        logits = self.cls(encoded.pooled)
+        raw = self.cls(encoded.pooled)
+        logits = calibrated(raw, self.calibration)
         output = {"logits": logits, "probs": logits.softmax(-1), **encoded.layer_outputs}
         if label is not None:
-            output["loss"] = cross_entropy(logits, label)
+            output["loss"] = cross_entropy(raw, label)
             self._accuracy(logits, label)
             self._f1(logits, label)
             scores = output["probs"][:, IS_NEXT].tolist()
             self._auc(scores, (label == IS_NEXT).tolist())
+            if self.calibration is not None:
+                self.calibration.collect(list(raw.detach().float().cpu().numpy()), label.tolist())
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -111,12 +118,14 @@ class BertForNextSentencePrediction(Model):
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
         """
         Gives `accuracy`, `f1` of `is_next`, and with `reset`, at the end of an epoch or an
-        evaluation, `auc`: it sorts all pairs, and all processes meet for it.
+        evaluation, `auc`: it sorts all pairs, and all processes meet for it. With `calibration`
+        those of `calibration_scores` as well.
         """
         return {
             "accuracy": float(self._accuracy.get_metric(reset)),
             "f1": float(self._f1.get_metric(reset)["f1"]),
             **self._auc.get_metric(reset),
+            **({} if self.calibration is None else self.calibration.metrics(reset)),
         }
 
 

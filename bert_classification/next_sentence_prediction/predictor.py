@@ -7,7 +7,7 @@ from allennlp.predictors import Predictor
 
 from bert_classification.data.values import find_label
 from bert_classification.objectives.next_sentence import LABELS
-from bert_classification.predictor import BertPredictor
+from bert_classification.predictor import ABSTAIN, BertPredictor
 
 
 @Predictor.register("bert_for_next_sentence_prediction")
@@ -17,16 +17,18 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     not_next], "is_next_probability": ..., "logits": [...]}`.
     """
 
-    input_keys = ("text", "sentence", "text_pair")
+    input_keys = ("text", "sentence", "text_pair", *ABSTAIN)
     gold_key = "label"
     output_keys = ("label", "probs")
     example = {
         "text": "The bread was still warm.",
         "text_pair": "She cut two thick slices of it and looked for the butter.",
     }
+    settings = ABSTAIN
     takes_any_reader = True
     segment_keys = ("text", "text_pair")
     labels = LABELS
+    can_abstain = True
     can_rank = True
 
     def ranking_scores(self, outputs: Sequence[JsonDict]) -> list[float]:

@@ -1,5 +1,6 @@
 from typing import Any, Optional, Union
 
+import numpy
 import torch
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import TextFieldTensors, Vocabulary
@@ -15,7 +16,9 @@ from bert_classification.bert.inputs import refuse_unknown_arguments
 from bert_classification.bert.pretrained import load_pretrained, set_trainable
 from bert_classification.question_answering.dataset_reader import ANSWER_NAMESPACE, IMPOSSIBLE
 from bert_classification.question_answering.spans import best_spans, span_loss, window_logits
-from bert_classification.question_answering.squad_scores import SquadScores
+from bert_classification.question_answering.squad_scores import SquadScores, is_exact
+from bert_classification.training.calibration import make_calibration
+from bert_classification.training.calibration_scores import SomeRight
 
 
 @Model.register("bert_for_question_answering")
@@ -45,13 +48,14 @@ class BertForQuestionAnswering(Model):
         best value for the validation data is among the metrics, as `best_threshold`.
     initializer : `InitializerApplicator`, optional
         Initializes the final layer, by the names `weight` and `bias`.
-    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, trainable, regularizer, calibration, encoder, gradient_checkpointing,
+    output_hidden_states, output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_question_answering"
     starts_from = ("BertForQuestionAnswering",)
+    kept_settings = {"calibration.temperature": "calibration.temperature"}
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class BertForQuestionAnswering(Model):
         trainable: Any = True,
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
+        calibration: Optional[Union[str, dict[str, Any]]] = None,
         encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
@@ -73,6 +78,7 @@ class BertForQuestionAnswering(Model):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
+        self.calibration = make_calibration(calibration, SomeRight)
         if n_best < 1 or max_answer_length < 1:
             raise ConfigurationError(
                 f"`n_best` is {n_best} and `max_answer_length` {max_answer_length}; expected at "
@@ -170,6 +176,20 @@ class BertForQuestionAnswering(Model):
         ]
         given = ["" if self._is_null(diff) else text for diff, text in zip(diffs, best)]
         self._scores(given, best, diffs, answers)
+        if self.calibration is not None:
+            self._collect(output, answers)
+
+    def _collect(self, output: dict[str, Any], answers: list[list[str]]) -> None:
+        """Collects the scores of the answers to each question, and which of them are right."""
+        assert self.calibration is not None
+        tensors = ("span_scores", "span_starts", "span_ends", "null_score")
+        columns = (output[key].tolist() for key in tensors)
+        for source, scores, starts, ends, null, known in zip(output["metadata"], *columns, answers):
+            spans = self._spans(scores, starts, ends, null)
+            given = len(spans) - 1 if self._is_null(null - scores[0]) else 0
+            right = [is_exact(source["context"][start:end], known) for start, end in spans]
+            row = (numpy.array(list(spans.values())), given)
+            self.calibration.collect([row], [numpy.array(right)])
 
     def _is_null(self, null_score_diff: float) -> bool:
         return self.handle_impossible_answer and null_score_diff > self.null_score_diff_threshold
@@ -210,14 +230,9 @@ class BertForQuestionAnswering(Model):
         ends: list[int],
         null_score: float,
     ) -> dict[str, Any]:
-        # Two pieces may stand for the same character; the better of two equal answers stays.
-        spans: dict[tuple[int, int], float] = {}
-        for start, end, score in zip(starts, ends, scores):
-            if score > float("-inf"):
-                spans.setdefault((start, end), score)
-        if self.handle_impossible_answer or not spans:
-            spans[0, 0] = null_score
-        probs = torch.tensor(list(spans.values())).softmax(0).tolist()
+        spans = self._spans(scores, starts, ends, null_score)
+        temperature = 1.0 if self.calibration is None else float(self.calibration.temperature)
+        probs = (torch.tensor(list(spans.values())) / temperature).softmax(0).tolist()
         answers = [
             {"answer": source["context"][start:end], "start": start, "end": end, "score": prob}
             for (start, end), prob in zip(spans, probs)
@@ -230,6 +245,23 @@ class BertForQuestionAnswering(Model):
             "null_score_diff": diff,
         }
 
+    def _spans(
+        self, scores: list[float], starts: list[int], ends: list[int], null_score: float
+    ) -> dict[tuple[int, int], float]:
+        """Gives the score of each answer by its characters, that of no answer as the last."""
+        # Two pieces may stand for the same character; the better of two equal answers stays.
+        spans: dict[tuple[int, int], float] = {}
+        for start, end, score in zip(starts, ends, scores):
+            if score > float("-inf"):
+                spans.setdefault((start, end), score)
+        if self.handle_impossible_answer or not spans:
+            spans[0, 0] = null_score
+        return spans
+
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Gives exact match and F1 in percent; see `SquadScores`."""
-        return self._scores.get_metric(reset)
+        """
+        Gives exact match and F1 in percent, see `SquadScores`, and with `calibration` those of
+        `calibration_scores`.
+        """
+        metrics = self._scores.get_metric(reset)
+        return metrics if self.calibration is None else metrics | self.calibration.metrics(reset)

@@ -7,7 +7,7 @@ from allennlp.data.fields import TensorField
 from allennlp.predictors import Predictor
 
 from bert_classification.data.label_field import IGNORE_INDEX
-from bert_classification.predictor import BertPredictor, check_count, with_settings
+from bert_classification.predictor import ABSTAIN, BertPredictor, check_count, with_settings
 from bert_classification.question_answering.dataset_reader import BertForQuestionAnsweringReader
 from bert_classification.question_answering.model import BertForQuestionAnswering
 from bert_classification.question_answering.spans import answer_span, gold_positions
@@ -33,7 +33,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         See `BertPredictor`.
     """
 
-    input_keys = ("question", "context", "is_impossible", "logits")
+    input_keys = ("question", "context", "is_impossible", "logits", *ABSTAIN)
     gold_key = "answers"
     output_keys = ("answer", "start", "end", "score", "n_best", "null_score")
     example = {
@@ -47,8 +47,10 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
             "description": "True gives the logits of starts and ends, with the pieces' offsets.",
             "type": ["boolean", "null"],
             "default": False,
-        }
+        },
+        **ABSTAIN,
     }
+    can_abstain = True
     segment_keys = ("question", "context")
     attacked_keys = ("question",)
 
@@ -96,6 +98,14 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
 
     def confidence(self, output: JsonDict, answer: Any) -> float:
         return sum(each["score"] for each in output["n_best"] if each["answer"] == answer)
+
+    def sureness(self, prediction: JsonDict) -> Optional[float]:
+        return prediction.get("score")
+
+    def label_set(self, prediction: JsonDict, least: float) -> list[str]:
+        given = prediction["answer"]
+        others = [each["answer"] for each in prediction["n_best"] if each["score"] >= least]
+        return list(dict.fromkeys([given, *others]))
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError(

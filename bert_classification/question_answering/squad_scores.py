@@ -81,6 +81,12 @@ class SquadScores(Metric):
         self._rows: list[numpy.ndarray] = []
 
 
+def is_exact(answer: str, gold: Sequence[str]) -> bool:
+    """Tells whether an answer, empty for none, is one of those, none of an impossible question."""
+    known = [text for text in map(normalize_answer, gold) if text] or [""]
+    return normalize_answer(answer) in known
+
+
 def best_threshold(
     scores: numpy.ndarray, null_score_diffs: numpy.ndarray, has_answer: numpy.ndarray
 ) -> tuple[float, float]:

@@ -44,7 +44,7 @@ def make_app(
     """
     metrics = Metrics()
     model = ModelThread(predictor, settings, metrics, thread)
-    predictions = Predictions(predictor, model, settings, log_inputs)
+    predictions = Predictions(predictor, model, settings, log_inputs, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

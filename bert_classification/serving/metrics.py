@@ -1,6 +1,7 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+CONFIDENCES = tuple(tenth / 10 for tenth in range(1, 11))
 RECORDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -25,5 +26,14 @@ class Metrics:
         self.tokens = Counter("tokens", "Word pieces run.", registry=self.registry)
         self.queue = Gauge(
             "queue_requests", "Requests that wait or are run.", registry=self.registry
+        )
+        self.confidence = Histogram(
+            "confidence",
+            "How sure the answers are, where they tell.",
+            buckets=CONFIDENCES,
+            registry=self.registry,
+        )
+        self.abstentions = Counter(
+            "abstentions", "Answers that were not sure enough.", registry=self.registry
         )
         ProcessCollector(registry=self.registry)

@@ -18,6 +18,7 @@ from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.body import SMALL_BODY, client_gone, parse_body
 from bert_classification.serving.foreign import predict_records
 from bert_classification.serving.guard import fault
+from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.responses import StrictJSONResponse
 from bert_classification.serving.settings import Settings
 
@@ -43,12 +44,18 @@ class Predictions:
     """
 
     def __init__(
-        self, predictor: Predictor, model: ModelThread, settings: Settings, log_inputs: bool
+        self,
+        predictor: Predictor,
+        model: ModelThread,
+        settings: Settings,
+        log_inputs: bool,
+        metrics: Metrics,
     ) -> None:
         self._predictor = predictor
         self._model = model
         self._settings = settings
         self._log_inputs = log_inputs
+        self._metrics = metrics
         self._small = ThreadPoolExecutor(os.cpu_count(), "small")
         self._large = ThreadPoolExecutor(1, "large")
 
@@ -157,8 +164,17 @@ class Predictions:
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             outcome = {"error": fault(outcome)}
         if isinstance(self._predictor, BertPredictor):
-            return self._predictor.output(record, outcome)
+            output = self._predictor.output(record, outcome)
+            self._count(record, output)
+            return output
         return {"error": str(outcome)} if isinstance(outcome, Exception) else outcome
+
+    def _count(self, record: Any, output: JsonDict) -> None:
+        # Keys of the record that the task does not know are in the output as they came.
+        if "confidence" in output and "confidence" not in record:
+            self._metrics.confidence.observe(output["confidence"])
+        if output.get("abstain") is True and "abstain" not in record:
+            self._metrics.abstentions.inc()
 
 
 def one_record(value: Any) -> list[Any]:

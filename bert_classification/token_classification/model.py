@@ -23,6 +23,7 @@ from bert_classification.token_classification.alignment import Words
 from bert_classification.token_classification.checkpoint import head_settings
 from bert_classification.token_classification.entities import find_entities
 from bert_classification.token_classification.span_f1 import SpanF1
+from bert_classification.training.calibration import calibrated, make_calibration
 
 
 @Model.register("bert_for_token_classification")
@@ -51,14 +52,15 @@ class BertForTokenClassification(Model):
         Initializes the final layer, by the names `weight` and `bias`.
     fresh_head : `bool`, optional (default = `False`)
         A new final layer even where the checkpoint has one, as for other tags than its own.
-    index, trainable, regularizer, encoder, gradient_checkpointing, output_hidden_states,
-    output_attentions, serialization_dir :
+    index, trainable, regularizer, calibration, encoder, gradient_checkpointing,
+    output_hidden_states, output_attentions, serialization_dir :
         See `bert_classification.bert`.
     """
 
     default_predictor = "bert_for_token_classification"
     starts_from = ("BertForTokenClassification",)
     head_settings = staticmethod(head_settings)
+    kept_settings = {"calibration.temperature": "calibration.temperature"}
 
     def __init__(
         self,
@@ -73,6 +75,7 @@ class BertForTokenClassification(Model):
         initializer: InitializerApplicator = InitializerApplicator(),
         regularizer: Optional[RegularizerApplicator] = None,
         fresh_head: bool = False,
+        calibration: Optional[Union[str, dict[str, Any]]] = None,
         encoder: Optional[dict[str, Any]] = None,
         gradient_checkpointing: bool = False,
         output_hidden_states: bool = False,
@@ -80,6 +83,7 @@ class BertForTokenClassification(Model):
         serialization_dir: Optional[str] = None,
     ) -> None:
         super().__init__(vocab, regularizer, serialization_dir)
+        self.calibration = make_calibration(calibration, has_sets=False)
         self.aggregation = check_aggregation(aggregation)
         self._tags = vocab.get_index_to_token_vocabulary(label_namespace)
         num_labels = num_labels or vocab.get_vocab_size(label_namespace)
@@ -137,16 +141,29 @@ class BertForTokenClassification(Model):
         """
         refuse_unknown_arguments(unknown, gold="tags")
         encoded = encode_field(self.bert, tokens, self.text_input)
-        logits = self.classifier(self.dropout(encoded.hidden_states))
+        raw = self.classifier(self.dropout(encoded.hidden_states))
+        logits = calibrated(raw, self.calibration)
         probs = word_probs(logits.detach().softmax(-1), word_ids, self.aggregation)
-        output = {"logits": logits, "probs": probs, "words": words, **encoded.layer_outputs}
+        output: dict[str, Any] = {
+            "logits": logits,
+            "probs": probs,
+            "words": words,
+            **encoded.layer_outputs,
+        }
+        if self.calibration is not None:
+            # A mean of probabilities may be highest for another tag than before.
+            before = word_probs(raw.detach().softmax(-1), word_ids, self.aggregation)
+            output["best"] = before.argmax(-1)
         if wants_probs is not None:
             output["wants_probs"] = wants_probs
         if tags is not None:
             output["loss"] = cross_entropy(
-                logits.flatten(0, -2), tags.flatten(), ignore_index=IGNORE_INDEX
+                raw.flatten(0, -2), tags.flatten(), ignore_index=IGNORE_INDEX
             )
-            self._count_spans(probs, tags, first_pieces(word_ids))
+            best = output.get("best", probs.argmax(-1))
+            self._count_spans(best, tags, first_pieces(word_ids))
+            if self.calibration is not None:
+                self._collect(raw, tags, first_pieces(word_ids))
         return output
 
     def make_output_human_readable(self, output_dict: dict[str, Any]) -> dict[str, Any]:
@@ -157,7 +174,8 @@ class BertForTokenClassification(Model):
         texts: list[Words] = output_dict.pop("words")
         probs = output_dict.pop("probs")
         wanted = output_dict.pop("wants_probs", [])
-        scores, best = probs.max(-1)
+        best = output_dict.pop("best", probs.argmax(-1))
+        scores = probs.gather(-1, best.unsqueeze(-1)).squeeze(-1)
         del output_dict["logits"]
         if any(wanted):
             output_dict["probs"] = [
@@ -175,14 +193,23 @@ class BertForTokenClassification(Model):
     decode = make_output_human_readable
 
     def get_metrics(self, reset: bool = False) -> dict[str, float]:
-        """Gives those of `SpanF1`."""
-        return self._span_f1.get_metric(reset)
+        """Gives those of `SpanF1`, and with `calibration` those of `calibration_scores`."""
+        metrics = self._span_f1.get_metric(reset)
+        return metrics if self.calibration is None else metrics | self.calibration.metrics(reset)
 
-    def _count_spans(self, probs: Tensor, tags: Tensor, first: Tensor) -> None:
+    def _collect(self, raw: Tensor, tags: Tensor, first: Tensor) -> None:
+        """Collects the words that were given a type: of the many others all models are sure."""
+        rows, gold = raw.detach()[first].float(), tags[first]
+        outside = [index for index, tag in self._tags.items() if tag == "O"]
+        given = ~torch.isin(rows.argmax(-1), rows.new_tensor(outside)) & (gold != IGNORE_INDEX)
+        assert self.calibration is not None
+        self.calibration.collect(list(rows[given].cpu().numpy()), gold[given].tolist())
+
+    def _count_spans(self, best: Tensor, tags: Tensor, first: Tensor) -> None:
         lengths = first.flatten(1).sum(-1).tolist()
         # (batch_size, words)
         gold = torch.nn.utils.rnn.pad_sequence(tags[first].split(lengths), batch_first=True)
-        self._span_f1(self._names(probs.argmax(-1), lengths), self._names(gold, lengths))
+        self._span_f1(self._names(best, lengths), self._names(gold, lengths))
 
     def _name_probs(self, probs: Tensor) -> list[dict[str, float]]:
         """Names the probabilities of the tags of each word, shape `(words, tags)`."""

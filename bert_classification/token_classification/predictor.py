@@ -3,10 +3,11 @@ from typing import Any, Optional, Sequence, cast
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
 from allennlp.data import DatasetReader, Instance
+from allennlp.data.fields import MetadataField
 from allennlp.models import Model
 from allennlp.predictors import Predictor
 
-from bert_classification.predictor import BertPredictor, with_settings
+from bert_classification.predictor import ABSTAIN, BertPredictor, with_settings
 from bert_classification.token_classification.aggregation import check_aggregation
 from bert_classification.token_classification.conll import to_columns
 from bert_classification.token_classification.dataset_reader import BertForTokenClassificationReader
@@ -37,7 +38,7 @@ class BertForTokenClassificationPredictor(BertPredictor):
         See `BertPredictor`.
     """
 
-    input_keys = ("text", "sentence", "tokens", "probs")
+    input_keys = ("text", "sentence", "tokens", "probs", *ABSTAIN)
     gold_key = "tags"
     output_keys = ("tags", "tokens", "entities")
     example = {
@@ -49,8 +50,10 @@ class BertForTokenClassificationPredictor(BertPredictor):
             "description": "True gives the probabilities of all tags, for each token.",
             "type": ["boolean", "null"],
             "default": False,
-        }
+        },
+        **ABSTAIN,
     }
+    can_abstain = True
     text_key = "text"
     segment_keys = ("text",)
 
@@ -106,6 +109,10 @@ class BertForTokenClassificationPredictor(BertPredictor):
         labelled.add_field("tags", field, self._model.vocab)
         return [labelled]
 
+    def with_probs(self, instance: Instance) -> Instance:
+        instance.add_field("wants_probs", MetadataField(True))
+        return instance
+
     def answer(self, output: JsonDict) -> Any:
         return [[entity["text"], entity["type"]] for entity in output["entities"]]
 
@@ -114,6 +121,24 @@ class BertForTokenClassificationPredictor(BertPredictor):
         found = self.answer(output)
         both = sum(entity in found for entity in answer)
         return 2 * both / (len(found) + len(answer)) if found or answer else 1.0
+
+    def judge(self, record: JsonDict, prediction: JsonDict) -> JsonDict:
+        """
+        Adds `abstain` to each entity as well; the confidence of a text is the least score of its
+        entities, and one without any has none.
+        """
+        judged = super().judge(record, prediction)
+        if "abstain" not in judged:
+            return judged
+        asked = record.get("abstain_below")
+        below = self._model.calibration.abstain_below if asked is None else asked
+        entities = [
+            {**entity, "abstain": entity["score"] < below} for entity in prediction["entities"]
+        ]
+        return {**judged, "entities": entities}
+
+    def sureness(self, prediction: JsonDict) -> Optional[float]:
+        return min((entity["score"] for entity in prediction.get("entities", ())), default=None)
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError("a text has many tags; none of them can be aimed at.")

@@ -140,7 +140,8 @@ def test_a_wrong_setting_is_named(many, settings, message) -> None:
 def test_what_has_no_meaning_for_the_model_is_refused(one, vocab) -> None:
     (output,) = one.predict_batch_json([{"text": TEXT, "threshold": 0.5}])
     assert output["error"] == (
-        "`threshold` has no meaning for this model, which takes `top_k`, `probs`; leave it out."
+        "`threshold` has no meaning for this model, which takes `top_k`, `probs`, "
+        "`abstain_below`; leave it out."
     )
     model = BertForClassification(vocab, BERT, problem_type=NUMBER, num_labels=1)
     number = BertForClassificationPredictor(model, make_reader(problem_type=NUMBER))

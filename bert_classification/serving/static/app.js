@@ -72,7 +72,8 @@ async function answer(signal) {
 }
 
 function show(output) {
-  byId("headline").textContent = task.headline(output, record) ?? "";
+  const said = task.headline(output, record) ?? "";
+  byId("headline").textContent = output.abstain === true ? `Not sure: ${said}` : said;
   byId("view").replaceChildren(...task.view(output, record, about));
   byId("json").textContent = JSON.stringify(output, null, 2);
 }
