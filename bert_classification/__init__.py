@@ -29,6 +29,7 @@ from bert_classification.commands import (
     influence,
     init_config,
     probe,
+    report,
     to_safetensors,
 )
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer

@@ -1,0 +1,98 @@
+"""`allennlp report`: what a model does on labelled data, as figures and as a page."""
+
+import argparse
+from pathlib import Path
+from typing import Optional, Sequence
+
+from allennlp.commands.subcommand import Subcommand
+from allennlp.common.checks import ConfigurationError, check_for_gpu
+
+from bert_classification.commands.studied import MODEL_HELP, open_archive, predictor_of
+from bert_classification.evaluation.pictures import check_pictures
+from bert_classification.evaluation.predictions import check_data, write_predictions
+from bert_classification.evaluation.report import Report, Settings, write_report
+from bert_classification.evaluation.task_lines import lines_of
+from bert_classification.evaluation.terminal import print_scores
+from bert_classification.evaluation.training_curves import read_epochs
+from bert_classification.predictor import BertPredictor, check_count
+
+
+@Subcommand.register("report")
+class ReportCommand(Subcommand):
+    """`allennlp report MODEL DATA... -d DIRECTORY`: see `evaluation.report`."""
+
+    def add_subparser(self, parser: argparse._SubParsersAction) -> argparse.ArgumentParser:
+        subparser = parser.add_parser(
+            self.name,
+            description="Write what a model does on labelled data: report.json, report.html with "
+            "its pictures, predictions.jsonl and errors.jsonl.",
+            help="Report what a model does on labelled data.",
+        )
+        add = subparser.add_argument
+        add(
+            "model", help=f"{MODEL_HELP}; or a predictions.jsonl, of which the report is made again"
+        )
+        add("data", nargs="*", help="labelled data, as the model's reader reads them")
+        add("-d", "--directory", required=True, help="where to write")
+        add(
+            "--slices", default="", help="keys of the records, with commas, by which to divide them"
+        )
+        add("--top-errors", type=int, default=50, help="on the page (default: %(default)s)")
+        add("--seed", type=int, default=0, help="of the resamples (default: %(default)s)")
+        add("--cuda-device", type=int, default=-1, help="id of GPU to use (if any)")
+        subparser.set_defaults(func=report_files)
+        return subparser
+
+
+def report_files(args: argparse.Namespace) -> None:
+    """Reports on the files of a command line."""
+    check_count("--top-errors", args.top_errors)
+    check_pictures()
+    keys = [key.strip() for key in args.slices.split(",") if key.strip()]
+    settings = Settings(keys, args.top_errors, args.seed)
+    directory = Path(args.directory)
+    if is_predictions(args.model):
+        if args.data:
+            raise ConfigurationError(
+                f"{args.model} holds predictions already; give no data beside them."
+            )
+        report = report_predictions(Path(args.model), directory, settings)
+    else:
+        check_for_gpu(args.cuda_device)
+        if not args.data:
+            raise ConfigurationError("no data; give the files of labelled records after the model.")
+        archive = open_archive(args.model, args.data[0], args.cuda_device)
+        predictor = predictor_of(archive, args.model)
+        report = report_model(predictor, args.model, args.data, directory, settings)
+    print_scores(f"{args.model}: {len(report.figures):,} records", report.found)
+    print(f"See {directory / 'report.html'}")
+
+
+def is_predictions(path: str) -> bool:
+    """Tells whether a name is that of a file of predictions, and of no model."""
+    return path.endswith(".jsonl")
+
+
+def report_predictions(path: Path, directory: Path, settings: Settings) -> Report:
+    """Reports on predictions that were written before, as those of a cross-validation."""
+    directory.mkdir(parents=True, exist_ok=True)
+    target = directory / "predictions.jsonl"
+    if not (target.exists() and target.samefile(path)):
+        target.write_bytes(path.read_bytes())
+    return write_report(directory, str(path), settings=settings)
+
+
+def report_model(
+    predictor: BertPredictor,
+    model: str,
+    data: Sequence[str],
+    directory: Path,
+    settings: Settings,
+    epochs_of: Optional[str] = None,
+) -> Report:
+    """Predicts labelled data and reports on it; bad data are refused before the model runs."""
+    lines = lines_of(predictor)
+    total = check_data(lines, data, settings.slices)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_predictions(lines, data, directory / "predictions.jsonl", total)
+    return write_report(directory, model, read_epochs(epochs_of or model), settings)
