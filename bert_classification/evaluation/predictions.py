@@ -61,6 +61,7 @@ def write_predictions(
 def predict(lines: TaskLines, paths: Sequence[str]) -> Iterator[JsonDict]:
     """Yields the line of each record."""
     task = task_of(lines.predictor).removeprefix("bert_for_")
+    lines.prepare(paths)
     located = (each for path in paths for each in lines.located(path))
     number = 0
     for group in lazy_groups_of(located, RECORDS_AT_ONCE):

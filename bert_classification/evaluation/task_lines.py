@@ -6,7 +6,7 @@ import torch
 from allennlp.common import Registrable
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import JsonDict
-from allennlp.data import Batch, Instance
+from allennlp.data import Batch
 from allennlp.nn.util import move_to_device
 
 from bert_classification.data.batch_sampler import token_batches
@@ -75,11 +75,23 @@ class TaskLines(Registrable):
         inputs = {key: values[key] for key in self.predictor.input_keys if key in values}
         return {**inputs, **answer, "confidence": confidence, "loss": None}
 
+    def prepare(self, paths: Sequence[str]) -> None:
+        """Does what has to be done before the first record is answered."""
+
+    def batches(self, records: Sequence[Located]) -> Iterator[tuple[list[int], dict[str, Any]]]:
+        """Yields the places of the records of a batch and its tensors, like lengths together."""
+        instances = self.reader.to_instances([each.example for each in records])
+        lengths = [num_word_pieces(instance) for instance in instances]
+        for indices in token_batches(lengths, self.predictor._token_budget):
+            batch = Batch([instances[index] for index in indices])
+            batch.index_instances(self.model.vocab)
+            yield indices, move_to_device(batch.as_tensor_dict(), self.predictor.cuda_device)
+
     def run(
         self, records: Sequence[Located], gold_keys: Sequence[str]
     ) -> Iterator[tuple[list[int], dict[str, Any], dict[str, Any]]]:
         """
-        Runs the model over records, like lengths together.
+        Runs the model over records.
 
         # Parameters
 
@@ -91,19 +103,10 @@ class TaskLines(Registrable):
 
         An iterator over the places of the records of a batch, its gold tensors, and the output.
         """
-        instances = self.reader.to_instances([each.example for each in records])
-        lengths = [num_word_pieces(instance) for instance in instances]
-        for indices in token_batches(lengths, self.predictor._token_budget):
-            tensors = self.tensors([instances[index] for index in indices])
+        for indices, tensors in self.batches(records):
             gold = {key: tensors.pop(key) for key in gold_keys if key in tensors}
             with torch.inference_mode():
                 yield indices, gold, self.model(**tensors)
-
-    def tensors(self, instances: Sequence[Instance]) -> dict[str, Any]:
-        """Makes a batch of instances."""
-        batch = Batch(instances)
-        batch.index_instances(self.model.vocab)
-        return move_to_device(batch.as_tensor_dict(), self.predictor.cuda_device)
 
     @classmethod
     def figures(cls, line: JsonDict) -> Figures:
