@@ -1,20 +1,25 @@
 """`allennlp report`: what a model does on labelled data, as figures and as a page."""
 
 import argparse
+import inspect
+from functools import wraps
 from pathlib import Path
-from typing import Optional, Sequence
+from typing import Any, Callable
 
+import torch
 from allennlp.commands.subcommand import Subcommand
+from allennlp.common import Params
 from allennlp.common.checks import ConfigurationError, check_for_gpu
+from allennlp.evaluation import Evaluator
+from allennlp.models.archival import load_archive
+from allennlp.predictors import Predictor
 
 from bert_classification.commands.studied import MODEL_HELP, open_archive, predictor_of
+from bert_classification.evaluation.evaluator import directory_name, report_model
 from bert_classification.evaluation.pictures import check_pictures
-from bert_classification.evaluation.predictions import check_data, write_predictions
 from bert_classification.evaluation.report import Report, Settings, write_report
-from bert_classification.evaluation.task_lines import lines_of
 from bert_classification.evaluation.terminal import print_scores
-from bert_classification.evaluation.training_curves import read_epochs
-from bert_classification.predictor import BertPredictor, check_count
+from bert_classification.predictor import check_count
 
 
 @Subcommand.register("report")
@@ -63,7 +68,7 @@ def report_files(args: argparse.Namespace) -> None:
             raise ConfigurationError("no data; give the files of labelled records after the model.")
         archive = open_archive(args.model, args.data[0], args.cuda_device)
         predictor = predictor_of(archive, args.model)
-        report = report_model(predictor, args.model, args.data, directory, settings)
+        report = report_model(predictor, args.model, args.data, directory, settings, args.model)
     print_scores(f"{args.model}: {len(report.figures):,} records", report.found)
     print(f"See {directory / 'report.html'}")
 
@@ -82,17 +87,39 @@ def report_predictions(path: Path, directory: Path, settings: Settings) -> Repor
     return write_report(directory, str(path), settings=settings)
 
 
-def report_model(
-    predictor: BertPredictor,
-    model: str,
-    data: Sequence[str],
-    directory: Path,
-    settings: Settings,
-    epochs_of: Optional[str] = None,
-) -> Report:
-    """Predicts labelled data and reports on it; bad data are refused before the model runs."""
-    lines = lines_of(predictor)
-    total = check_data(lines, data, settings.slices)
-    directory.mkdir(parents=True, exist_ok=True)
-    write_predictions(lines, data, directory / "predictions.jsonl", total)
-    return write_report(directory, model, read_epochs(epochs_of or model), settings)
+def with_reports(train_model: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    Wraps AllenNLP's training: where the config says `"evaluation": {"type": "bert_report"}`, a
+    report of the validation data is written at its end, and one of the test data where it is
+    evaluated on these.
+    """
+    signature = inspect.signature(train_model)
+
+    @wraps(train_model)
+    def train(*args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        config = bound.arguments["params"].as_dict(quiet=True)
+        section = config.get("evaluation") or {}
+        wanted = isinstance(section, dict) and section.get("type") == "bert_report"
+        # What is wrong with the section is said before training.
+        evaluator = Evaluator.from_params(Params(section)) if wanted else None
+        trained = train_model(*args, **kwargs)
+        archive = Path(bound.arguments["serialization_dir"], "model.tar.gz")
+        if evaluator is not None and archive.exists() and not bound.arguments["node_rank"]:
+            _report_training(archive, config, evaluator)
+        return trained
+
+    return train
+
+
+def _report_training(archive: Path, config: dict[str, Any], evaluator: Any) -> None:
+    keys = ("validation_data_path", *(["test_data_path"] if config.get("evaluate_on_test") else []))
+    predictor = Predictor.from_archive(
+        load_archive(archive, cuda_device=0 if torch.cuda.is_available() else -1)
+    )
+    for data in (config.get(key) for key in keys):
+        if isinstance(data, str):
+            directory = archive.parent / directory_name(data)
+            name = str(archive)
+            report_model(predictor, name, [data], directory, evaluator.settings, name)

@@ -3,6 +3,7 @@ How far chance goes: percentile intervals over resamples of the records (Efron 1
 McNemar's test of two models on the same records.
 """
 
+import warnings
 from typing import Callable, Iterator, NamedTuple
 
 import numpy
@@ -37,11 +38,21 @@ def intervals(scores: Scores, records: int, seed: int) -> dict[str, Interval]:
     """Computes each metric and its interval."""
     values = scores(numpy.ones(records))
     drawn = [list(scores(weights).values()) for weights in resamples(records, seed)]
-    low, high = numpy.quantile(numpy.array(drawn).reshape(-1, len(values)), [0.025, 0.975], axis=0)
+    low, high = ends(numpy.array(drawn).reshape(-1, len(values)))
     return {
         name: Interval(value, float(low[place]), float(high[place]))
         for place, (name, value) in enumerate(values.items())
     }
+
+
+def ends(drawn: numpy.ndarray) -> numpy.ndarray:
+    """
+    Finds the ends of intervals, shape `(2, metrics)`, of what was drawn, shape `(resamples,
+    metrics)`. A resample in which a metric is undefined does not count for it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # Where it is undefined in all.
+        return numpy.nanquantile(drawn, [0.025, 0.975], axis=0)
 
 
 class Test(NamedTuple):

@@ -129,9 +129,9 @@ def _number(value: Optional[float]) -> float:
 
 
 def mean(values: numpy.ndarray, weights: numpy.ndarray) -> float:
-    """Computes a weighted mean; 0 of nothing."""
+    """Computes a weighted mean; NaN of nothing."""
     total = weights.sum()
-    return float(weights @ values / total) if total else 0.0
+    return float(weights @ values / total) if total else float("nan")
 
 
 def words_of(value: Any) -> str:

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
+from allennlp.common.util import JsonDict
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -141,6 +142,25 @@ def marked(text: str, spans: Sequence[tuple[int, int, str, str]]) -> Markup:
     return Markup("").join([*parts, Markup("{}").format(text[done:])])
 
 
+def shaded(text: str, words: Sequence[JsonDict]) -> Markup:
+    """Shades the words of a text by how much they speak for the answer, or against it."""
+    most = max((abs(word["score"]) for word in words), default=0.0) or 1.0
+    parts, done = [], 0
+    for word in sorted(words, key=lambda each: each["start"]):
+        side = "for" if word["score"] >= 0 else "against"
+        parts.append(
+            Markup('{}<span class={} style="--share: {:.3f}" title="{:.3g}">{}</span>').format(
+                text[done : word["start"]],
+                side,
+                abs(word["score"]) / most,
+                word["score"],
+                text[word["start"] : word["end"]],
+            )
+        )
+        done = word["end"]
+    return Markup("").join([*parts, text[done:]])
+
+
 def write_page(
     path: Union[str, Path], title: str, subtitle: str, sections: Sequence[Section]
 ) -> None:
@@ -157,6 +177,8 @@ def write_page(
 def show(value: Any) -> str:
     """Words a value for people."""
     if isinstance(value, float):
+        if value != value:
+            return ""
         return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
@@ -198,6 +220,9 @@ thead th { position: sticky; top: 0; background: var(--paper); vertical-align: b
 .led { display: none; } .led:target { display: block; }
 mark { color: inherit; background: none; border-bottom: 3px solid; border-radius: 2px; }
 mark.good { border-color: var(--accent); } mark.bad { border-color: var(--warn); }
+.for, .against { border-radius: 3px; border-bottom: 2px solid transparent; }
+.for { background: rgb(var(--shade) / calc(var(--share) * 0.5)); border-color: var(--accent); }
+.against { background: color-mix(in srgb, var(--warn) calc(var(--share) * 40%), transparent); border-color: var(--warn); }
 mark.gold { border-color: var(--edge); border-bottom-style: dashed; }
 """  # noqa: E501
 

@@ -10,7 +10,8 @@ from bert_classification.evaluation.page import show
 
 def print_scores(title: str, found: dict[str, Interval], most: int = 40) -> None:
     """Prints each score with its interval; those of single labels too, as far as there is room."""
-    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    print(title)
+    table = Table(box=box.SIMPLE)
     table.add_column("")
     for name in ("score", "95 %"):
         table.add_column(name, justify="right")
@@ -19,4 +20,4 @@ def print_scores(title: str, found: dict[str, Interval], most: int = 40) -> None
     for name in [*names, *f1[: max(0, most - len(names))]]:
         each = found[name]
         table.add_row(name, show(each.value), f"{each.low:.3f} to {each.high:.3f}")
-    Console().print(table, markup=False)
+    Console().print(table)
