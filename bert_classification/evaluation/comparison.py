@@ -104,7 +104,8 @@ def _check_tasks(
     if a["task"] != b["task"] or type(figures[0]) is not type(figures[1]):
         raise ConfigurationError(
             f"{path_a} is of the task {a['task']}, with {describe(a['gold'])} as `gold`, and "
-            f"{path_b} of {b['task']}, with {describe(b['gold'])}; only models of one task are compared."
+            f"{path_b} of {b['task']}, with {describe(b['gold'])}; only models of one task are "
+            "compared."
         )
 
 

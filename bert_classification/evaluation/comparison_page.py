@@ -100,8 +100,8 @@ def _sections(
     if test is not None:
         parts.append(
             Paragraph(
-                f"A alone is right on {test.only_a:,} records, B alone on {test.only_b:,}; McNemar's "
-                f"p is {test.p:.2g}. If both were equally good, that much inequality would be seen "
+                f"A alone is right on {test.only_a:,} records, B alone on {test.only_b:,}; "
+                f"McNemar's p is {test.p:.2g}. If both were equally good, that much inequality would be seen "
                 f"in {test.p:.1%} of such comparisons."
             )
         )

@@ -185,22 +185,18 @@ class LabelFigures(Figures):
 
     def _matrix(self, counts: numpy.ndarray, led: set[tuple[int, int]]) -> Table:
         rows = []
-        for gold, row in enumerate(counts):
-            shares = row / max(row.sum(), 1)
-            rows.append(
-                [
-                    self.names[gold],
-                    *(
-                        Cell(
-                            f"{count}" if len(row) > 6 else f"{count} ({share:.0%})",
-                            f"#cell-{gold}-{given}" if (gold, given) in led else None,
-                            float(share),
-                            f"{self.names[gold]} taken for {self.names[given]}: {share:.1%} of its records",
-                        )
-                        for given, (count, share) in enumerate(zip(row.tolist(), shares.tolist()))
-                    ),
-                ]
-            )
+        for gold, row in enumerate(counts.tolist()):
+            shares = [count / max(sum(row), 1) for count in row]
+            cells = [
+                Cell(
+                    f"{count}" if len(row) > 6 else f"{count} ({share:.0%})",
+                    f"#cell-{gold}-{given}" if (gold, given) in led else None,
+                    share,
+                    f"{share:.1%} of {self.names[gold]} taken for {self.names[given]}",
+                )
+                for given, (count, share) in enumerate(zip(row, shares))
+            ]
+            rows.append([self.names[gold], *cells])
         return Table("Label (rows) and prediction (columns)", ["", *self.names], rows)
 
     def _texts_of(self, show: Show, gold: int, given: int) -> Texts:

@@ -57,10 +57,7 @@ class ManyLabelFigures(Figures):
 
     def _counts(self, weights: numpy.ndarray) -> list[numpy.ndarray]:
         pairs = (
-            [
-                numpy.frombuffer(each, numpy.int64) if each else numpy.zeros(0, int)
-                for each in self._pairs[kind]
-            ]
+            [numpy.array(each, numpy.int64) for each in self._pairs[kind]]
             for kind in ("gold", "given", "both")
         )
         return [
@@ -151,7 +148,7 @@ class ManyLabelFigures(Figures):
         return Texts(caption, show(places[:MAX_TEXTS]), f"cell-{gold}-{given}")
 
     def _records_of(self, kind: str, label: int) -> set[int]:
-        records, labels = (numpy.frombuffer(each, numpy.int64) for each in self._pairs[kind])
+        records, labels = (numpy.array(each, numpy.int64) for each in self._pairs[kind])
         return set(records[labels == label].tolist())
 
     def _pairs_table(self) -> Table:

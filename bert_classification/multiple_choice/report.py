@@ -46,7 +46,7 @@ class MultipleChoiceLines(TaskLines):
 
 
 class ChoiceFigures(Figures):
-    """Accuracy, by the number of choices and the position of the right one; mean reciprocal rank."""
+    """Accuracy and mean reciprocal rank, by the number of choices and the right one's position."""
 
     text_keys = ("prompt",)
 

@@ -78,7 +78,7 @@ class AnswerFigures(Figures):
 
     def __init__(self) -> None:
         super().__init__()
-        # Of each question: whether it has an answer; EM and F1 of the answer given, and of the best.
+        # Of each question: whether it has an answer; EM and F1 of the answer, and of the best.
         self._rows = array("d")
         self._words, self._windows = Slices("word"), Slices("windows")
         self._lengths_of_gold = Slices("answer")

@@ -211,7 +211,9 @@ class SpanFigures(Figures):
             [scheme, *(muc_scores(scheme, counts)[key] for key in ("precision", "recall", "f1"))]
             for scheme, counts in self._muc.items()
         ]
-        note = "Strict: ends and type. Exact: ends. Ent_type: type, of what overlaps. Partial: overlap."
+        note = (
+            "Strict: ends and type. Exact: ends. Ent_type: type, if any overlaps. Partial: overlap."
+        )
         return Table("As nervaluate counts", ["", "precision", "recall", "F1"], rows, note)
 
     def _cell(self, kind: str, name: str) -> Any:
@@ -249,7 +251,7 @@ MUC = ("correct", "incorrect", "partial", "missed", "spurious")
 
 
 def muc_scores(scheme: str, counts: numpy.ndarray) -> dict[str, float]:
-    """Computes nervaluate's precision, recall and F1 of its counts; in two schemes a part counts half."""
+    """Computes nervaluate's scores of its counts; in two schemes a part counts half."""
     correct, incorrect, partial, missed, spurious = (int(count) for count in counts)
     good = correct + 0.5 * partial if scheme in ("partial", "ent_type") else correct
     actual, possible = (
