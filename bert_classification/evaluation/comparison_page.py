@@ -101,8 +101,8 @@ def _sections(
         parts.append(
             Paragraph(
                 f"A alone is right on {test.only_a:,} records, B alone on {test.only_b:,}; "
-                f"McNemar's p is {test.p:.2g}. If both were equally good, that much inequality would be seen "
-                f"in {test.p:.1%} of such comparisons."
+                f"McNemar's p is {test.p:.2g}. If both were equally good, that much "
+                f"inequality would be seen in {test.p:.1%} of such comparisons."
             )
         )
     yield Section("Scores", parts)
@@ -134,7 +134,7 @@ def _text(comparison: Comparison, line: JsonDict, explain: Optional[Explained]) 
     ]
     shown = explain(line) if explain is not None else []
     texts = [("" if key == keys[0] else key, line[key]) for key in keys]
-    return Text(f"gold: {words_of(line['gold'])[:200]}", [*(shown or texts), *told], place_of(line))
+    return Text(f"gold: {words_of(line['gold'])[:200]}", shown or [*texts, *told], place_of(line))
 
 
 def limited(explain: Explained, most: int) -> Explained:

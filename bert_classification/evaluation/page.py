@@ -71,6 +71,8 @@ class Picture(NamedTuple):
         for colour, variable in SCHEME.items():
             svg = svg.replace(colour, f"var(--{variable})")
         svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        # A page has many pictures, and an id once.
+        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
         return Markup(svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))
 
 
@@ -212,7 +214,9 @@ td { background: rgb(var(--shade) / calc(var(--share, 0) * 0.35)); }
 th:first-child { text-align: left; }
 td.words { text-align: left; white-space: normal; min-width: 12rem; }
 thead th { position: sticky; top: 0; background: var(--paper); vertical-align: bottom; }
-.texts > article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 0.8rem 1rem; margin-top: 0.8rem; }
+.items > article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 0.8rem 1rem; margin-top: 0.8rem; }
+.items { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 0 0.8rem; }
+.texts article { min-width: 0; }
 .texts h4 { margin: 0; font-size: 0.95rem; }
 .texts article p { font-family: var(--serif); white-space: pre-wrap; margin-top: 0.4rem; }
 .texts article p b { font: 600 0.8rem var(--sans); color: var(--soft); }
@@ -244,7 +248,7 @@ _PAGE = """<!doctype html>
 {% elif part.kind == "picture" %}<figure role="img" aria-label="{{ part.title }}">
 <figcaption aria-hidden="true">{{ part.title }}</figcaption>{{ part.inline }}</figure>
 {% elif part.kind == "table" %}<div class="table">
-<div class="scroll" tabindex="0" role="region" aria-label="{{ part.caption }}"><table>
+<div class="scroll" tabindex="0" role="region" aria-label="{{ part.caption }}, table"><table>
 <caption>{{ part.caption }}</caption><thead><tr>
 {% for name in part.header %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead><tbody>
 {% for row in part.rows %}<tr>{% for cell in row %}
@@ -258,10 +262,10 @@ _PAGE = """<!doctype html>
 {% else %}<div class="texts{% if part.anchor %} led{% endif %}"
 {%- if part.anchor %} id="{{ part.anchor }}"{% endif %}><h3>{{ part.caption }}</h3>
 {% if part.note %}<p class="soft">{{ part.note }}</p>{% endif %}
-{% for item in part["items"] %}<article><h4>{{ item.heading }}</h4>
+<div class="items">{% for item in part["items"] %}<article><h4>{{ item.heading }}</h4>
 {% for name, text in item.lines %}<p>{% if name %}<b>{{ name }}</b> {% endif %}{{ cut(text) }}</p>
 {% endfor %}{% if item.place %}<div class="place">{{ item.place }}</div>{% endif %}</article>
-{% endfor %}</div>
+{% endfor %}</div></div>
 {% endif %}
 {% endfor %}</div></section>
 {% endfor %}</main></body></html>

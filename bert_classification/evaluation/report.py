@@ -141,7 +141,7 @@ def _sections(
     figures, show = report.figures, shower(predictions, report.figures)
     yield Section("Scores", [scores_table(report.found)])
     own = figures.sections(show, report.found)
-    yield from own[:1]
+    yield from own[:2]
     shown = show(worst[: settings.top_errors].tolist())
     caption = f"The {len(shown)} of the highest loss, of {len(worst):,}"
     note = "A high loss is often a wrong label: look whether the data are right."
@@ -149,7 +149,7 @@ def _sections(
         yield Section("Errors", [Texts(caption, shown, "", note)])
     else:
         yield Section("Errors", [Paragraph("There are none.")])
-    yield from own[1:]
+    yield from own[2:]
     yield Section("Slices", [_slice_table(*each) for each in report.slices.items()])
     training = training_section(epochs)
     if training is not None:
