@@ -45,7 +45,9 @@ def label_scores(
     return {"macro_f1": float(f1.mean()), **of_each}
 
 
-def label_table(found: dict[str, Interval], names: Sequence[str], support: Sequence[int]) -> Table:
+def label_table(
+    found: dict[str, Interval], names: Sequence[str], support: Sequence[int], what: str = "records"
+) -> Table:
     """Tells precision, recall and F1 of each label, with the intervals of F1."""
     order = sorted(range(len(names)), key=lambda place: -support[place])
     rows = []
@@ -62,8 +64,8 @@ def label_table(found: dict[str, Interval], names: Sequence[str], support: Seque
                 f"{f1.low:.3f} to {f1.high:.3f}",
             ]
         )
-    header = ["label", "records", "precision", "recall", "F1", "95 %"]
-    return Table("Each label, the most frequent first", header, rows)
+    header = ["label", what, "precision", "recall", "F1", "95 %"]
+    return Table("Each of them, the most frequent first", header, rows)
 
 
 class LabelFigures(Figures):

@@ -199,7 +199,7 @@ main { display: block; }
 main > section { margin-top: 3rem; scroll-margin-top: 1rem; }
 main > section > h2 { font-size: 1.25rem; color: var(--ink); margin-bottom: 0.4rem; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin-top: 1rem; }
-a { color: var(--accent); }
+a { color: var(--accent); } td a { color: inherit; }
 .parts { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; }
 .parts > * { max-width: 100%; }
 .parts > p, .parts > .texts { flex-basis: 100%; }

@@ -3,6 +3,7 @@ A report of a model on labelled data: `report.json` for programs, `report.html` 
 records that it has wrong as `errors.jsonl`.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, NamedTuple, Optional, Sequence, Union
 
@@ -54,31 +55,35 @@ class Report(NamedTuple):
         The scores.
     slices : `Dict[str, List[JsonDict]]`
         The scores of each part, by the key of the slice.
+    files : `Dict[str, int]`
+        The files of the data, and how many records are of each.
     """
 
     task: str
     figures: Figures
     found: dict[str, Interval]
     slices: dict[str, list[JsonDict]]
+    files: dict[str, int]
 
 
 def collect(path: Union[str, Path], settings: Settings) -> Report:
     """Makes figures of a file of predictions, reading it once."""
     figures: Optional[Figures] = None
     keys = [Slices(key) for key in settings.slices if key != LENGTH]
-    task = ""
+    task, files = "", Counter[str]()
     for offset, line in read_predictions(path):
         if figures is None:
             task = line["task"]
             figures = lines_class(task).figures(line)
         figures.add(line, offset)
+        files[str(line["file"])] += 1
         for each in keys:
             each.add(line)
     assert figures is not None
     found = intervals(figures.scores, len(figures), settings.seed)
     slices = {LENGTH: slice_scores(figures, of_numbers(figures.lengths.astype(float)))}
     slices.update({each.key: slice_scores(figures, each.parts()) for each in keys})
-    return Report(task, figures, found, slices)
+    return Report(task, figures, found, slices, dict(files))
 
 
 def write_report(
@@ -104,6 +109,7 @@ def write_report(
         "task": report.task,
         "model": title,
         "records": len(report.figures),
+        "files": report.files,
         "seed": settings.seed,
         "scores": {name: each._asdict() for name, each in report.found.items()},
         **report.figures.describe(),
@@ -121,8 +127,9 @@ def write_report(
         for part in section.parts:
             if isinstance(part, Picture):
                 _write(directory / f"{part.name}.svg", [part.svg])
-    subtitle = f"{report.task.replace('_', ' ')}, {len(report.figures):,} records"
-    write_page(directory / "report.html", title, subtitle, sections)
+    data = ", ".join(Path(file).name for file in list(report.files)[:3])
+    told = f"{report.task.replace('_', ' ')}, {len(report.figures):,} records. {title}"
+    write_page(directory / "report.html", f"{Path(title).name} on {data}", told, sections)
     return report
 
 

@@ -200,7 +200,9 @@ class SpanFigures(Figures):
         )
         sections = [
             Section("How spans are wrong", [table, *([types] if taken else []), *led]),
-            Section("Types", [label_table(found, self.names, support)] if self.names else []),
+            Section(
+                "Types", [label_table(found, self.names, support, "spans")] if self.names else []
+            ),
         ]
         if self._muc:
             sections.append(Section("How much overlap counts", [self._muc_table()]))

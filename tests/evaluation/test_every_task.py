@@ -1,12 +1,12 @@
-"""`allennlp report` of each task: a line for each record, and the numbers of `allennlp evaluate`."""
+"""`allennlp report` of each task: a line for each record, and the numbers of `evaluate`."""
 
 import json
 
 import pytest
 
 from bert_classification.data.records import guess_format
-from tests.evaluation.support import ARCHIVES, dev_of, report
-from tests.support import TASKS, allennlp, assert_close
+from tests.evaluation.support import ARCHIVES, Made, dev_of, report
+from tests.support import TASKS, allennlp, assert_close, read_json_lines
 
 METRICS = {
     "classification": ("accuracy", "macro_f1", "matthews", "loss", "f1/positive"),
@@ -22,31 +22,37 @@ METRICS = {
 }
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_has_the_numbers_of_evaluate(task, tmp_path) -> None:
+@pytest.fixture(scope="module", params=TASKS)
+def task(request) -> str:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def made(task, tmp_path_factory) -> Made:
+    return report(tmp_path_factory.mktemp(task), ARCHIVES / f"{task}.tar.gz", dev_of(task))
+
+
+def test_has_the_numbers_of_evaluate(task, made, tmp_path) -> None:
     archive, data = ARCHIVES / f"{task}.tar.gz", dev_of(task)
-    made = report(tmp_path / "report", archive, data)
     allennlp("evaluate", archive, data, "--output-file", tmp_path / "metrics.json")
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     for name in METRICS[task]:
         assert_close(made.score(name), float(metrics[name]), abs(metrics[name]) * 1e-5 + 1e-6)
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_has_a_line_for_each_record_and_its_place(task, tmp_path) -> None:
+def test_has_a_line_for_each_record_and_its_place(task, made) -> None:
     data = dev_of(task)
-    made = report(tmp_path, ARCHIVES / f"{task}.tar.gz", data)
     assert made.report["records"] == len(made.lines) > 1
     assert {line["file"] for line in made.lines} == {str(data)}
     if guess_format(str(data)) == "jsonl" and data.suffix == ".jsonl":
-        records = [json.loads(line) for line in data.read_text().splitlines()]
+        records = read_json_lines(data)
         assert [line["line"] for line in made.lines] == list(range(1, len(records) + 1))
         first = made.lines[0]
         assert all(first[key] == value for key, value in records[0].items() if key in first)
-    errors = [json.loads(line) for line in (tmp_path / "errors.jsonl").read_text().splitlines()]
+    errors = read_json_lines(made.directory / "errors.jsonl")
     assert errors == sorted(errors, key=lambda line: -line["loss"])
     assert all(line in made.lines for line in errors)
-    page = (tmp_path / "report.html").read_text()
+    page = (made.directory / "report.html").read_text()
     assert page.count("<h1>") == 1 and "<script" not in page and 'src="' not in page
 
 

@@ -30,9 +30,9 @@ def generator() -> numpy.random.Generator:
     return numpy.random.default_rng(3)
 
 
-@pytest.fixture
-def labels(generator, tmp_path) -> Made:
-    lines = []
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory) -> Made:
+    generator, lines = numpy.random.default_rng(3), []
     for number in range(120):
         probs = generator.dirichlet([1.0, 2.0, 1.0, 0.2])
         gold, given = int(generator.choice(4, p=probs)), int(probs.argmax())
@@ -40,7 +40,8 @@ def labels(generator, tmp_path) -> Made:
         text = " ".join(["word"] * int(generator.integers(1, 30)))
         other = {"text": text, "domain": "ab"[number % 2], "loss": -math.log(probs[gold])}
         lines.append({**other, **told, "probs": dict(zip(NAMES, probs))})
-    return report_lines(tmp_path, "classification", lines, "--slices", "domain")
+    directory = tmp_path_factory.mktemp("labels")
+    return report_lines(directory, "classification", lines, "--slices", "domain")
 
 
 def columns(lines: list[dict]) -> tuple[list, list]:
