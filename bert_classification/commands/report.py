@@ -2,6 +2,7 @@
 
 import argparse
 import inspect
+import shutil
 from functools import wraps
 from pathlib import Path
 from typing import Any, Callable
@@ -14,9 +15,11 @@ from allennlp.evaluation import Evaluator
 from allennlp.models.archival import load_archive
 from allennlp.predictors import Predictor
 
+from bert_classification.archives.whole_files import replace_file
 from bert_classification.commands.studied import MODEL_HELP, open_archive, predictor_of
 from bert_classification.evaluation.evaluator import directory_name, report_model
 from bert_classification.evaluation.pictures import check_pictures
+from bert_classification.evaluation.predictions import check_slices, read_predictions
 from bert_classification.evaluation.report import Report, Settings, write_report
 from bert_classification.evaluation.terminal import print_scores
 from bert_classification.predictor import check_count
@@ -80,10 +83,13 @@ def is_predictions(path: str) -> bool:
 
 def report_predictions(path: Path, directory: Path, settings: Settings) -> Report:
     """Reports on predictions that were written before, as those of a cross-validation."""
+    keys = {"length"}.union(*(line for _, line in read_predictions(path)))
+    check_slices(settings.slices, keys, [str(path)])
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / "predictions.jsonl"
     if not (target.exists() and target.samefile(path)):
-        target.write_bytes(path.read_bytes())
+        with replace_file(target) as aside:
+            shutil.copyfile(path, aside)
     return write_report(directory, str(path), settings=settings)
 
 

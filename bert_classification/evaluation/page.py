@@ -46,7 +46,6 @@ class Table(NamedTuple):
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
-    kind = "table"
 
 
 class Picture(NamedTuple):
@@ -62,7 +61,6 @@ class Picture(NamedTuple):
     name: str
     title: str
     svg: str
-    kind = "picture"
 
     @property
     def inline(self) -> Markup:
@@ -99,12 +97,10 @@ class Texts(NamedTuple):
     items: Sequence[Text]
     anchor: str = ""
     note: str = ""
-    kind = "texts"
 
 
 class Paragraph(NamedTuple):
     text: str
-    kind = "paragraph"
 
 
 Part = Union[Table, Picture, Texts, Paragraph]
@@ -170,7 +166,13 @@ def write_page(
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
     style = Markup(STYLE_SHEET.read_text(encoding="utf-8") + _STYLE)
     page = template.render(
-        title=title, subtitle=subtitle, sections=sections, style=style, show=show, cut=_cut
+        title=title,
+        subtitle=subtitle,
+        sections=sections,
+        style=style,
+        kind=lambda part: type(part).__name__,
+        show=show,
+        cut=_cut,
     )
     with replace_file(path) as aside:
         aside.write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -244,10 +246,10 @@ _PAGE = """<!doctype html>
 <section id="s{{ loop.index }}" aria-labelledby="h{{ loop.index }}">
 <h2 id="h{{ loop.index }}">{{ section.heading }}</h2><div class="parts">
 {% for part in section.parts %}
-{% if part.kind == "paragraph" %}<p class="soft">{{ part.text }}</p>
-{% elif part.kind == "picture" %}<figure role="img" aria-label="{{ part.title }}">
+{% if kind(part) == "Paragraph" %}<p class="soft">{{ part.text }}</p>
+{% elif kind(part) == "Picture" %}<figure role="img" aria-label="{{ part.title }}">
 <figcaption aria-hidden="true">{{ part.title }}</figcaption>{{ part.inline }}</figure>
-{% elif part.kind == "table" %}<div class="table">
+{% elif kind(part) == "Table" %}<div class="table">
 <div class="scroll" tabindex="0" role="region" aria-label="{{ part.caption }}, table"><table>
 <caption>{{ part.caption }}</caption><thead><tr>
 {% for name in part.header %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead><tbody>

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from bert_classification.evaluation.bootstrap import Interval
 from bert_classification.evaluation.figures import Figures, Show, mean, place_of
-from bert_classification.evaluation.page import Section, Table, Text
+from bert_classification.evaluation.page import Part, Section, Table, Text
 from bert_classification.evaluation.pictures import bars
 from bert_classification.evaluation.task_lines import Located
 
@@ -197,7 +197,7 @@ class PieceFigures(Figures):
         picture = bars(
             "position", "Perplexity by position", names, values, "position", "perplexity"
         )
-        parts = [Table("By how often a piece is there", header, rows), picture]
+        parts: list[Part] = [Table("By how often a piece is there", header, rows), picture]
         return [Section("Which pieces", [*parts, *([table] if hardest else [])])]
 
     def text(self, line: JsonDict) -> Text:

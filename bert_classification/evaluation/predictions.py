@@ -40,13 +40,18 @@ def check_data(lines: TaskLines, paths: Sequence[str], slices: Sequence[str] = (
             lines.check(located)
             keys.update(located.values)
             count += 1
+    check_slices(slices, keys, paths)
+    return count
+
+
+def check_slices(slices: Sequence[str], keys: set[str], paths: Sequence[str]) -> None:
+    """Raises `ConfigurationError` for a slice of a key that no record has."""
     for key in slices:
         if key not in keys:
             raise ConfigurationError(
                 f"`--slices`: no record of {', '.join(paths)} has the key `{key}`; expected one of "
                 f"{', '.join(sorted(keys - {'gold', 'prediction'}))}."
             )
-    return count
 
 
 def write_predictions(

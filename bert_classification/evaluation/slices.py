@@ -1,7 +1,7 @@
 """Parts of the data by what stands under a key."""
 
 from array import array
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 import numpy
 from allennlp.common.util import JsonDict
@@ -36,8 +36,8 @@ class Slices:
         self._all_numbers = True
 
     def add(self, line: JsonDict) -> None:
-        value = line.get(self.key)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        value: Any = line.get(self.key)
+        is_number = type(value) in (int, float)
         self._all_numbers &= is_number or value is None
         self._numbers.append(value if is_number else numpy.nan)
         name = MISSING if value is None else shorten(str(value))

@@ -45,7 +45,7 @@ class TaskLines(Registrable):
 
     def __init__(self, predictor: BertPredictor) -> None:
         self.predictor = predictor
-        self.reader: BertReader = predictor._dataset_reader
+        self.reader: Any = predictor._dataset_reader
         self.model: Any = predictor._model
 
     def located(self, path: str) -> Iterator[Located]:

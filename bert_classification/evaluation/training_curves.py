@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from allennlp.common.util import JsonDict
 
@@ -49,7 +49,7 @@ def training_section(epochs: list[JsonDict]) -> Optional[Section]:
                 course.append((epoch["epoch"], value))
     pictures: list[Picture] = []
     for metric, courses in metrics.items():
-        lines = [(kind, *zip(*points)) for kind, points in courses.items()]
+        lines: list[Any] = [(kind, *zip(*points)) for kind, points in courses.items()]
         pictures.append(
             curves(f"training-{re.sub(r'[^a-z0-9_-]', '_', metric)}", metric, lines, "epoch", "")
         )

@@ -39,14 +39,10 @@ class QuestionAnsweringLines(TaskLines):
         answers: list[JsonDict] = [{} for _ in records]
         for indices, gold, output in self.run(records, GOLD):
             logits = output["start_logits"].double(), output["end_logits"].double()
-            starts, ends = (gold[key] for key in GOLD[:2])
-            windows = (starts >= 0).sum(1).tolist()
+            tensors: Any = (*logits, *(gold[key] for key in GOLD[:2]))
+            windows = (tensors[2] >= 0).sum(1).tolist()
             losses = [
-                span_loss(
-                    *(each[[row], :count] for each in logits),
-                    starts[[row], :count],
-                    ends[[row], :count],
-                ).item()
+                span_loss(*(each[[row], :count] for each in tensors)).item()
                 for row, count in enumerate(windows)
             ]
             readable = self.model.make_output_human_readable(output)

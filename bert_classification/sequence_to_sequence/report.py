@@ -87,7 +87,8 @@ class WrittenFigures(Figures):
 
     def scores(self, weights: numpy.ndarray) -> dict[str, float]:
         pieces = numpy.frombuffer(self._pieces, numpy.int64)
-        loss, count = weights @ (self.losses * pieces), weights @ pieces
+        loss, count = float(weights @ (self.losses * pieces)), float(weights @ pieces)
+        mean_loss = loss / count if count else 0.0
         gold, written = weights @ numpy.frombuffer(self._words, numpy.int64).reshape(-1, 2)
         scores = {}
         if HAS_SCORERS:
@@ -96,9 +97,9 @@ class WrittenFigures(Figures):
         return {
             **scores,
             "exact_match": mean(self.correct, weights),
-            "perplexity": math.exp(min(loss / max(count, 1), MOST_EXPONENT)),
-            "loss": float(loss / max(count, 1)),
-            "length_ratio": float(written / max(gold, 1)),
+            "perplexity": math.exp(min(mean_loss, MOST_EXPONENT)),
+            "loss": mean_loss,
+            "length_ratio": float(written) / max(float(gold), 1.0),
         }
 
     def _bleu_of(self, weights: numpy.ndarray) -> float:

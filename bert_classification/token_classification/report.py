@@ -198,11 +198,10 @@ class SpanFigures(Figures):
             ["type", "taken for", "spans"],
             [[gold, given, count] for (gold, given), count in taken],
         )
+        of_each = [label_table(found, self.names, support, "spans")] if self.names else []
         sections = [
             Section("How spans are wrong", [table, *([types] if taken else []), *led]),
-            Section(
-                "Types", [label_table(found, self.names, support, "spans")] if self.names else []
-            ),
+            Section("Types", of_each),
         ]
         if self._muc:
             sections.append(Section("How much overlap counts", [self._muc_table()]))

@@ -80,7 +80,7 @@ def test_unknown_tags(tmp_path) -> None:
     ((CLASSIFIER, DEV, "--slices", "domain"), "no record .* has the key `domain`"),
     ((CLASSIFIER, DEV, "--top-errors", 0), "`--top-errors` is 0"),
     ((DEV, DEV), "holds predictions already"),
-    ((DEV,), "dev.jsonl, line 1: no key `"),
+    ((DEV,), "dev.jsonl, line 1: no key `file`"),
 ])  # fmt: skip
 def test_other_refusals(tmp_path, arguments, message) -> None:
     with pytest.raises(ConfigurationError, match=message):
