@@ -1,6 +1,7 @@
 """`allennlp report`: what a model does on labelled data, as figures and as a page."""
 
 import argparse
+import copy
 import inspect
 import shutil
 from functools import wraps
@@ -105,11 +106,12 @@ def with_reports(train_model: Callable[..., Any]) -> Callable[..., Any]:
     def train(*args: Any, **kwargs: Any) -> Any:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        config = bound.arguments["params"].as_dict(quiet=True)
+        # Training takes its keys out.
+        config = copy.deepcopy(bound.arguments["params"].as_dict(quiet=True))
         section = config.get("evaluation") or {}
         wanted = isinstance(section, dict) and section.get("type") == "bert_report"
         # What is wrong with the section is said before training.
-        evaluator = Evaluator.from_params(Params(section)) if wanted else None
+        evaluator = Evaluator.from_params(Params(dict(section))) if wanted else None
         trained = train_model(*args, **kwargs)
         archive = Path(bound.arguments["serialization_dir"], "model.tar.gz")
         if evaluator is not None and archive.exists() and not bound.arguments["node_rank"]:
