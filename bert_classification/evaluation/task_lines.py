@@ -41,6 +41,11 @@ class TaskLines(Registrable):
     Makes a line for each record of labelled data. A task's own stands in its `report.py`, under the
     registered name of the task. This one is for tasks that have none: what the predictor gives, and
     whether it is the gold value.
+
+    # Parameters
+
+    predictor : `BertPredictor`
+        Whose model answers, and whose reader reads.
     """
 
     def __init__(self, predictor: BertPredictor) -> None:
