@@ -21,7 +21,7 @@ from bert_classification.commands.studied import MODEL_HELP, open_archive, predi
 from bert_classification.evaluation.evaluator import directory_name, report_model
 from bert_classification.evaluation.pictures import check_pictures
 from bert_classification.evaluation.predictions import check_slices, read_predictions
-from bert_classification.evaluation.report import Report, Settings, write_report
+from bert_classification.evaluation.report import LENGTH, Report, Settings, write_report
 from bert_classification.evaluation.terminal import print_scores
 from bert_classification.predictor import check_count
 
@@ -84,7 +84,9 @@ def is_predictions(path: str) -> bool:
 
 def report_predictions(path: Path, directory: Path, settings: Settings) -> Report:
     """Reports on predictions that were written before, as those of a cross-validation."""
-    keys = {"length"}.union(*(line for _, line in read_predictions(path)))
+    keys = {LENGTH}
+    for _, line in read_predictions(path):
+        keys.update(line)
     check_slices(settings.slices, keys, [str(path)])
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / "predictions.jsonl"
