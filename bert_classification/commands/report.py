@@ -93,7 +93,7 @@ def report_predictions(path: Path, directory: Path, settings: Settings) -> Repor
     if not (target.exists() and target.samefile(path)):
         with replace_file(target) as aside:
             shutil.copyfile(path, aside)
-    return write_report(directory, str(path), settings=settings)
+    return write_report(directory, str(path), settings=settings, source=path)
 
 
 def with_reports(train_model: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from allennlp.common.util import JsonDict
 from bert_classification.data.json_values import describe
 from bert_classification.evaluation.bootstrap import Test, ends, mcnemar, resamples
 from bert_classification.evaluation.figures import NOT_TOLD, Figures
-from bert_classification.evaluation.predictions import lines_at, read_predictions
+from bert_classification.evaluation.predictions import add_line, lines_at, read_predictions
 from bert_classification.evaluation.task_lines import lines_class
 
 PathLike = Union[str, Path]
@@ -71,8 +71,8 @@ def compare(path_a: PathLike, path_b: PathLike, seed: int) -> Comparison:
             figures = [lines_class(task).figures(line) for line in (a, b)]
             _check_tasks(a, b, figures, path_a, path_b)
         _check_same(a, b, figures[0].text_keys, f"{path_b}, line {number + 1}", str(path_a))
-        figures[0].add(a, offset_a)
-        figures[1].add(b, offset_b)
+        add_line(figures[0], a, offset_a, f"{path_a}, line {number + 1}")
+        add_line(figures[1], b, offset_b, f"{path_b}, line {number + 1}")
         if a["prediction"] != b["prediction"]:
             differ.append(number)
     one, other = figures

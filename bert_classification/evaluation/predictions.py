@@ -9,7 +9,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import JsonDict, lazy_groups_of
 
 from bert_classification.archives.whole_files import replace_file
-from bert_classification.data.json_values import dump_json
+from bert_classification.data.json_values import dump_json, shorten
 from bert_classification.data.outcomes import sentence_of
 from bert_classification.data.records import RecordError, parse_json_line
 from bert_classification.evaluation.figures import Figures, Show
@@ -135,6 +135,17 @@ def _bytes_of(path: Union[str, Path]) -> Iterator[bytes]:
         raise ConfigurationError(f"{path}: no such file.") from error
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def add_line(figures: Figures, line: JsonDict, offset: int, location: str) -> None:
+    """Lets figures take a line; `ConfigurationError` where it is not what its task's lines are."""
+    try:
+        figures.add(line, offset)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{location}: no prediction of the task {line['task']} as `allennlp report` writes it: "
+            f"{shorten(sentence_of(error), 200)}"
+        ) from error
 
 
 def lines_at(path: Union[str, Path], offsets: Iterable[int]) -> Iterator[Any]:

@@ -22,7 +22,7 @@ from bert_classification.evaluation.page import (
     Texts,
     write_page,
 )
-from bert_classification.evaluation.predictions import lines_at, read_predictions, shower
+from bert_classification.evaluation.predictions import add_line, lines_at, read_predictions, shower
 from bert_classification.evaluation.slices import Slices, of_numbers, slice_scores
 from bert_classification.evaluation.task_lines import lines_class
 from bert_classification.evaluation.training_curves import training_section
@@ -66,16 +66,16 @@ class Report(NamedTuple):
     files: dict[str, int]
 
 
-def collect(path: Union[str, Path], settings: Settings) -> Report:
-    """Makes figures of a file of predictions, reading it once."""
+def collect(path: Union[str, Path], settings: Settings, name: Union[str, Path]) -> Report:
+    """Makes figures of a file of predictions, reading it once; messages call it by its name."""
     figures: Optional[Figures] = None
     keys = [Slices(key) for key in settings.slices if key != LENGTH]
     task, files = "", Counter[str]()
-    for offset, line in read_predictions(path):
+    for number, (offset, line) in enumerate(read_predictions(path), 1):
         if figures is None:
             task = line["task"]
             figures = lines_class(task).figures(line)
-        figures.add(line, offset)
+        add_line(figures, line, offset, f"{name}, line {number}")
         files[str(line["file"])] += 1
         for each in keys:
             each.add(line)
@@ -91,6 +91,7 @@ def write_report(
     title: str,
     epochs: Sequence[JsonDict] = (),
     settings: Settings = Settings(),
+    source: Optional[Path] = None,
 ) -> Report:
     """
     Makes a report of the `predictions.jsonl` in a directory.
@@ -101,9 +102,11 @@ def write_report(
         The model, for the page.
     epochs : `Sequence[JsonDict]`, optional
         See `read_epochs`.
+    source : `Path`, optional
+        What messages call the predictions, where they were copied.
     """
     predictions = directory / "predictions.jsonl"
-    report = collect(predictions, settings)
+    report = collect(predictions, settings, source or predictions)
     worst = report.figures.worst()
     described = {
         "task": report.task,

@@ -5,7 +5,7 @@ import json
 import pytest
 from allennlp.common.checks import ConfigurationError
 
-from tests.evaluation.support import ARCHIVES, dev_of, report
+from tests.evaluation.support import ARCHIVES, dev_of, report, write_predictions
 from tests.support import FIXTURES, allennlp, run_allennlp, write_lines
 
 CLASSIFIER = ARCHIVES / "classification.tar.gz"
@@ -85,6 +85,14 @@ def test_unknown_tags(tmp_path) -> None:
 def test_other_refusals(tmp_path, arguments, message) -> None:
     with pytest.raises(ConfigurationError, match=message):
         allennlp("report", *arguments, "-d", tmp_path / "report")
+
+
+@pytest.mark.parametrize("change", [{"gold": "other"}, {"probs": [0.5, 0.5]}, {"loss": "high"}])
+def test_damaged_predictions(tmp_path, change) -> None:
+    told = {"text": "a", "gold": "a", "prediction": "a", "probs": {"a": 0.9, "b": 0.1}}
+    path = write_predictions(tmp_path, "classification", [told, {**told, **change}])
+    with pytest.raises(ConfigurationError, match="given.jsonl, line 2: no prediction of the task"):
+        allennlp("report", path, "-d", tmp_path / "report")
 
 
 def test_the_command_says_it_in_a_sentence(tmp_path) -> None:
