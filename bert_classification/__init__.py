@@ -21,6 +21,7 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     calibrate,
+    compare,
     convert,
     cross_validate,
     demo,
@@ -31,6 +32,7 @@ from bert_classification.commands import (
     influence,
     init_config,
     probe,
+    report,
     to_safetensors,
 )
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer
