@@ -1,5 +1,5 @@
 import logging
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -9,7 +9,7 @@ from allennlp.data.fields import MetadataField
 
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
-from bert_classification.data.records import FORMATS, RecordError
+from bert_classification.data.records import READERS, Record, RecordError, read_texts
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
 from bert_classification.objectives.generation import Generation, Prompt, parse_generation
@@ -57,9 +57,11 @@ class BertForCausalLMReader(BertReader):
         The pieces in a block, special ones included; by default the indexer's `max_pieces`.
     """
 
+    plain_format = "text"
+
     def __init__(self, block_size: Optional[int] = None, **kwargs) -> None:
         super().__init__(**kwargs)
-        formats = (*dict.fromkeys(FORMATS.values()), "text")
+        formats = (*READERS, "text")
         if self.format not in (None, *formats):
             raise ConfigurationError(
                 f"`dataset_reader.format` is {self.format!r}; expected {', '.join(formats)}."
@@ -112,6 +114,9 @@ class BertForCausalLMReader(BertReader):
         values = {**(generation or {}), "text": text}
         return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
 
+    def records_to_predict(self, path: str) -> Iterable[Record]:
+        return read_texts(path, self.encoding) if self.is_plain(path) else self.records(path)
+
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
         packed = blocks(self._ids_of_texts(path), self.block_size - 1)
         # Blocks are shared out, not lines: they are the same for any number of processes.
@@ -145,7 +150,7 @@ class BertForCausalLMReader(BertReader):
     def _lines(self, path: str) -> Iterator[tuple[int, str]]:
         """Yields the lines or records of a file with their numbers; an empty one ends a text."""
         number = 0
-        if self.is_plain(path, "text"):
+        if self.is_plain(path):
             for number, line in read_lines(path, self.encoding):
                 yield number, line.strip()
             yield number, ""

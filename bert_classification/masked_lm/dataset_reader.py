@@ -8,6 +8,7 @@ from allennlp.data.fields import MetadataField
 
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
+from bert_classification.data.records import Record, read_texts
 from bert_classification.data.segments import join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
@@ -49,6 +50,8 @@ class BertForMaskedLMReader(BertReader):
         for. Blank lines of plain text are passed over.
     """
 
+    plain_format = "text"
+
     def __init__(
         self, block_size: Optional[int] = None, line_by_line: bool = False, **kwargs
     ) -> None:
@@ -62,8 +65,11 @@ class BertForMaskedLMReader(BertReader):
                 "included."
             )
 
+    def records_to_predict(self, path: str) -> Iterable[Record]:
+        return read_texts(path, self.encoding) if self.is_plain(path) else self.records(path)
+
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
-        if not self.is_plain(path, "text"):
+        if not self.is_plain(path):
             yield from super().examples(path)
             return
         empty = True
