@@ -85,6 +85,10 @@ class BertPredictor(Predictor):
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
     attacked_keys : `Tuple[str, ...]`
         Those of them whose words an attack may change; by default all.
+    writes_lines : `bool`
+        Whether `dump_line` writes one line of JSON.
+    writes_tags : `bool`
+        Whether `dump_conll` writes an output as words with tags.
     can_embed : `bool`
         Whether the output for a `text` has its vector as `embedding`.
     can_rank : `bool`
@@ -100,6 +104,8 @@ class BertPredictor(Predictor):
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
+    writes_lines: Any = True
+    writes_tags: bool = False
     can_embed: Any = False
     can_rank: Any = False
 

@@ -1,5 +1,5 @@
 import logging
-from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
@@ -9,7 +9,7 @@ from allennlp.data.fields import MetadataField
 
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
-from bert_classification.data.records import READERS, Record, RecordError, read_texts
+from bert_classification.data.records import READERS, RecordError
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
 from bert_classification.objectives.generation import Generation, Prompt, parse_generation
@@ -113,9 +113,6 @@ class BertForCausalLMReader(BertReader):
         """Makes a text to continue, with settings of `Generation`; or, `labelled`, one to score."""
         values = {**(generation or {}), "text": text}
         return self.to_instances([self.parse(values, "text_to_instance", labelled)])[0]
-
-    def records_to_predict(self, path: str) -> Iterable[Record]:
-        return read_texts(path, self.encoding) if self.is_plain(path) else self.records(path)
 
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
         packed = blocks(self._ids_of_texts(path), self.block_size - 1)

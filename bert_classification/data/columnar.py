@@ -23,14 +23,14 @@ def is_dataset(path: str) -> bool:
 
 def read_parquet(path: str) -> Iterator[Row]:
     """Yields the rows of a Parquet file, each with its number, counted from 1."""
-    parquet = _import("pyarrow.parquet", path)
+    parquet = import_or_refuse("pyarrow.parquet", path)
     with _readable(path, "Parquet"), parquet.ParquetFile(local_path(path)) as file:
         yield from _rows(file.iter_batches(ROWS_AT_ONCE), file.schema_arrow)
 
 
 def read_arrow(path: str) -> Iterator[Row]:
     """Yields the rows of an Arrow file, a stream as `datasets` writes it or a file of IPC."""
-    pyarrow = _import("pyarrow", path)
+    pyarrow = import_or_refuse("pyarrow", path)
     with _readable(path, "Arrow"), pyarrow.memory_map(local_path(path)) as source:
         try:
             reader = pyarrow.ipc.open_file(source)
@@ -43,7 +43,7 @@ def read_arrow(path: str) -> Iterator[Row]:
 
 def read_dataset(path: str) -> Iterator[Row]:
     """Yields the rows of a directory that `save_to_disk` of `datasets` has written."""
-    datasets = _import("datasets", path)
+    datasets = import_or_refuse("datasets", path)
     if not os.path.isdir(path) or not is_dataset(path):
         raise ConfigurationError(
             f"{path}: no directory that `save_to_disk` of `datasets` has written; expected "
@@ -61,7 +61,8 @@ def read_dataset(path: str) -> Iterator[Row]:
         yield from _rows(batches, dataset.features.arrow_schema)
 
 
-def _import(name: str, path: str) -> Any:
+def import_or_refuse(name: str, path: str) -> Any:
+    """Imports what a file needs; `ConfigurationError` that names the extra where it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError as error:

@@ -358,13 +358,6 @@ def _wrong(path: str, number: int, reason: str) -> Record:
     return Record({}, path, number, RecordError(f"{path}, line {number}: {reason}"))
 
 
-def read_texts(path: str, encoding: str = "utf-8") -> Iterator[Record]:
-    """Yields the lines of plain text that are not blank, each as the `text` of a record."""
-    for number, line in read_lines(path, encoding):
-        if line.strip():
-            yield Record({"text": line}, path, number)
-
-
 def read_neighbours(path: str, encoding: str = "utf-8") -> Iterator[Record]:
     """Yields each two neighbouring sentences of the documents in a file."""
     for document in read_documents(path, encoding):
@@ -374,10 +367,13 @@ def read_neighbours(path: str, encoding: str = "utf-8") -> Iterator[Record]:
 
 def begins_list(path: str, encoding: str = "utf-8") -> bool:
     """Tells whether a file is JSON with a list in it, and no record a line."""
-    for _, line in read_lines(path, encoding):
-        if line.strip():
-            return line.lstrip().startswith("[")
-    return False
+    return first_line(path, encoding).startswith("[")
+
+
+def first_line(path: str, encoding: str = "utf-8") -> str:
+    """Gives the first line of a file that is not blank, without white space around it."""
+    lines = (line.strip() for _, line in read_lines(path, encoding))
+    return next(filter(None, lines), "")
 
 
 def _rename_columns(record: Record, columns: Columns) -> Record:

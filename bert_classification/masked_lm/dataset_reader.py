@@ -8,7 +8,6 @@ from allennlp.data.fields import MetadataField
 
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
-from bert_classification.data.records import Record, read_texts
 from bert_classification.data.segments import join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
@@ -64,9 +63,6 @@ class BertForMaskedLMReader(BertReader):
                 f"{self.tokenizer.max_pieces} (`max_pieces` of the token indexer), special pieces "
                 "included."
             )
-
-    def records_to_predict(self, path: str) -> Iterable[Record]:
-        return read_texts(path, self.encoding) if self.is_plain(path) else self.records(path)
 
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
         if not self.is_plain(path):
