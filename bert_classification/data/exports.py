@@ -83,7 +83,27 @@ def _from_label_studio(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     # Of several with one date the last is the newest.
     newest = max(enumerate(annotations), key=lambda each: (str(each[1].get("created_at")), each[0]))
-    yield {**data, **_label_studio_gold(_list_of(newest[1], "result"))}
+    gold = _label_studio_gold(_list_of(newest[1], "result"))
+    for span in gold.get("entities", ()) if isinstance(data.get("text"), str) else ():
+        _count_characters(span, data["text"])
+    yield {**data, **gold}
+
+
+def _count_characters(span: dict[str, Any], text: str) -> None:
+    """
+    Counts a span in characters where its text is found at those units of UTF-16 alone, which
+    JavaScript counts: two for most emoji (HumanSignal/label-studio, issue 1347).
+    """
+    start, end, expected = span["start"], span["end"], span.get("text")
+    if type(start) is not int or type(end) is not int or text[start:end] == expected:
+        return
+    units = text.encode("utf-16-le", "surrogatepass")
+    before, inside = (
+        part.decode("utf-16-le", "replace")
+        for part in (units[: 2 * start], units[2 * start : 2 * end])
+    )
+    if inside == expected:
+        span.update(start=len(before), end=len(before) + len(inside))
 
 
 def _label_studio_gold(results: list[dict[str, Any]]) -> dict[str, Any]:
