@@ -1,6 +1,5 @@
 """What `allennlp predict` reads beside JSON lines, and what it writes beside them."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -224,4 +223,3 @@ def test_the_rows_of_an_export_are_predicted(tmp_path) -> None:
         outputs = predicted("token_classification", exports / name, tmp_path)
         assert not any("error" in output for output in outputs)
         assert [len(output["gold"]) for output in outputs[:3]] == [3, 0, 3]
-    assert csv is not None

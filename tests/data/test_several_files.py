@@ -4,8 +4,8 @@ import json
 
 import pytest
 from allennlp.common.checks import ConfigurationError
-from allennlp.data.data_loaders import MultiProcessDataLoader
 
+from bert_classification.data.data_loader import OrderedDataLoader
 from bert_classification.data.files import expand_paths
 from bert_classification.data.records import read_records
 from tests.classification.support import make_reader
@@ -30,7 +30,7 @@ def test_files_are_read_one_after_the_other_by_any_number_of_workers(folder) -> 
     expected = [each for path in paths for each in texts(reader.read(path))]
     assert texts(reader.read(str(folder / "*.jsonl"))) == expected and len(expected) == 13
     assert texts(reader.read([paths[0], str(folder / "[bc].jsonl")])) == expected
-    loader = MultiProcessDataLoader(reader, paths, batch_size=4, num_workers=3)
+    loader = OrderedDataLoader(reader, paths, batch_size=4, num_workers=3)
     assert texts(loader.iter_instances()) == expected
 
 
