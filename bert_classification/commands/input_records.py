@@ -4,6 +4,7 @@ with the columns that the training had.
 """
 
 import copy
+import json
 import os
 from itertools import islice
 from pathlib import Path
@@ -18,10 +19,8 @@ from bert_classification.data.records import (
     Columns,
     Record,
     RecordError,
-    begins_list,
     first_line,
     guess_format,
-    parse_json_line,
     read_rows,
     records_or_errors,
 )
@@ -46,21 +45,22 @@ def find_format(predictor: BertPredictor, path: str, asked: Optional[str]) -> Op
     if format in SNIFFED and os.path.isfile(path) and first_line(path).startswith(("{", "[")):
         format = "jsonl"
     if format == "jsonl":
-        return "jsonl" if _is_list(path) else None
+        return "jsonl" if _has_no_lines(path) else None
     return format or (reader.format or reader.plain_format if known else None)
 
 
-def _is_list(path: str) -> bool:
-    """Tells whether JSON is one list; a line of other JSON lines may be a list by mistake."""
-    if not os.path.isfile(path) or not begins_list(path):
-        return False
+def _has_no_lines(path: str) -> bool:
+    """
+    Whether JSON is the reader's: all under `.json`, and a list. A line of other JSON lines may be a
+    list by mistake.
+    """
     if ".json" in Path(path).suffixes[-2:]:
         return True
+    line = first_line(path) if os.path.isfile(path) else ""
     try:
-        parse_json_line(first_line(path), "the line")
-    except RecordError as error:
-        return "expected a JSON object" not in str(error)
-    return False
+        return line.startswith("[") and not isinstance(json.loads(line), list)
+    except (RecursionError, ValueError):
+        return True
 
 
 def read_inputs(predictor: BertPredictor, path: str, format: str) -> Iterator[Line]:

@@ -83,10 +83,13 @@ def _from_label_studio(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         return
     # Of several with one date the last is the newest.
     newest = max(enumerate(annotations), key=lambda each: (str(each[1].get("created_at")), each[0]))
-    gold = _label_studio_gold(_list_of(newest[1], "result"))
-    for span in gold.get("entities", ()) if isinstance(data.get("text"), str) else ():
-        _count_characters(span, data["text"])
-    yield {**data, **gold}
+    yield _in_characters({**data, **_label_studio_gold(_list_of(newest[1], "result"))})
+
+
+def _in_characters(values: dict[str, Any]) -> dict[str, Any]:
+    for span in values.get("entities", ()) if isinstance(values.get("text"), str) else ():
+        _count_characters(span, values["text"])
+    return values
 
 
 def _count_characters(span: dict[str, Any], text: str) -> None:
@@ -195,12 +198,12 @@ def _is_doccano(values: Mapping[str, Any]) -> bool:
 
 
 def _are_spans(items: Any) -> bool:
-    """Whether there are spans, in lists or by the names of doccano."""
+    """Whether there are spans in lists, by the names of doccano, or of Label Studio's JSON-MIN."""
     return isinstance(items, list) and any(
         isinstance(each, list)
         and len(each) == 3
         or isinstance(each, dict)
-        and "start_offset" in each
+        and ("start_offset" in each or {"start", "labels"} <= each.keys())
         for each in items
     )
 
@@ -212,7 +215,7 @@ def _from_doccano(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if _are_spans(labels):
         del kept[key]
         kept["entities"] = [_span(each) for each in labels]  # type: ignore[union-attr]
-    yield kept
+    yield _in_characters(kept)
 
 
 def _span(item: Any) -> dict[str, Any]:

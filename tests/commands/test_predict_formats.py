@@ -102,7 +102,7 @@ def test_a_bad_row_fails_alone(tmp_path) -> None:
 def test_the_columns_of_training_are_known(tmp_path, columns, table) -> None:
     path = tmp_path / "a.csv"
     path.write_text(table)
-    overrides = json.dumps({"dataset_reader": {"columns": columns}})
+    overrides = json.dumps({"dataset_reader.columns": columns})
     (output,) = predicted("classification", path, tmp_path, "-o", overrides)
     (expected,) = predicted(
         "classification", write_lines(path, [{"text": "Cold"}]), tmp_path, "--input-format", "json"
@@ -112,7 +112,7 @@ def test_the_columns_of_training_are_known(tmp_path, columns, table) -> None:
 
 
 def test_trained_columns_in_json_lines(tmp_path) -> None:
-    overrides = json.dumps({"dataset_reader": {"columns": {"text": "review"}}})
+    overrides = json.dumps({"dataset_reader.columns": {"text": "review"}})
     source = write_lines(tmp_path / "a.jsonl", [{"review": "Cold"}, {"text": "Cold"}])
     one, other = predicted("classification", source, tmp_path, "-o", overrides)
     assert one == other

@@ -28,6 +28,7 @@ def spans_of(instance) -> list[tuple[str, str]]:
     "name, format",
     [
         ("doccano.jsonl", "doccano"),
+        ("doccano_labels.jsonl", "doccano"),
         ("doccano_relations.jsonl", "doccano"),
         ("label_studio.json", "label_studio"),
         ("prodigy.jsonl", "prodigy"),
