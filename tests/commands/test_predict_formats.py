@@ -65,7 +65,7 @@ def test_tables_and_parquet_are_the_records_of_json_lines(tmp_path) -> None:
     (tmp_path / "a.json").write_text(json.dumps(rows, indent=2))
     frame = pandas.DataFrame(rows)
     frame.to_csv(tmp_path / "a.csv", index=False)
-    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    parquet.write_table(pyarrow.Table.from_pandas(frame), tmp_path / "a.parquet")
     for name in ("a.json", "a.csv", "a.parquet"):
         outputs = predicted("classification", tmp_path / name, tmp_path)
         assert [each["probs"] for each in outputs] == [each["probs"] for each in expected]
