@@ -12,14 +12,18 @@ from typing import Any, Iterator, Mapping, Optional, Union
 
 from allennlp.common.checks import ConfigurationError
 
-from bert_classification.commands.json_lines import Line, parse_line
+from bert_classification.commands.json_lines import (
+    Line,
+    open_input,
+    parse_line,
+    read_lines,
+)
 from bert_classification.data.exports import from_tool
 from bert_classification.data.records import (
     ROWS,
     Columns,
     Record,
     RecordError,
-    first_line,
     guess_format,
     read_rows,
     records_or_errors,
@@ -42,7 +46,7 @@ def find_format(predictor: BertPredictor, path: str, asked: Optional[str]) -> Op
     format = (
         "jsonl" if asked else guess_format(path, reader.formats) if known else guess_format(path)
     )
-    if format in SNIFFED and os.path.isfile(path) and first_line(path).startswith(("{", "[")):
+    if format in SNIFFED and _first_line(path).startswith(("{", "[")):
         format = "jsonl"
     if format == "jsonl":
         return "jsonl" if _has_no_lines(path) else None
@@ -56,11 +60,20 @@ def _has_no_lines(path: str) -> bool:
     """
     if ".json" in Path(path).suffixes[-2:]:
         return True
-    line = first_line(path) if os.path.isfile(path) else ""
+    line = _first_line(path)
     try:
         return line.startswith("[") and not isinstance(json.loads(line), list)
     except (RecursionError, ValueError):
         return True
+
+
+def _first_line(path: str) -> str:
+    """Gives the first line that is not blank; of a directory, or of what is not there, none."""
+    if not os.path.isfile(path):
+        return ""
+    with open_input(path) as source:
+        line = next(read_lines(source, path), None)
+    return "" if line is None else line.text.strip()
 
 
 def read_inputs(predictor: BertPredictor, path: str, format: str) -> Iterator[Line]:

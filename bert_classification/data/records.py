@@ -367,13 +367,8 @@ def read_neighbours(path: str, encoding: str = "utf-8") -> Iterator[Record]:
 
 def begins_list(path: str, encoding: str = "utf-8") -> bool:
     """Tells whether a file is JSON with a list in it, and no record a line."""
-    return first_line(path, encoding).startswith("[")
-
-
-def first_line(path: str, encoding: str = "utf-8") -> str:
-    """Gives the first line of a file that is not blank, without white space around it."""
     lines = (line.strip() for _, line in read_lines(path, encoding))
-    return next(filter(None, lines), "")
+    return next(filter(None, lines), "").startswith("[")
 
 
 def _rename_columns(record: Record, columns: Columns) -> Record:
