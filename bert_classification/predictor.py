@@ -98,6 +98,10 @@ class BertPredictor(Predictor):
         Those of them whose words an attack may change; by default all.
     can_abstain : `bool`
         Whether the output for a record tells how sure it is; see `judge`.
+    writes_lines : `bool`
+        Whether `dump_line` writes one line of JSON.
+    writes_tags : `bool`
+        Whether `dump_conll` writes an output as words with tags.
     can_embed : `bool`
         Whether the output for a `text` has its vector as `embedding`.
     can_rank : `bool`
@@ -114,6 +118,8 @@ class BertPredictor(Predictor):
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
     can_abstain: bool = False
+    writes_lines: Any = True
+    writes_tags: bool = False
     can_embed: Any = False
     can_rank: Any = False
 

@@ -13,6 +13,8 @@ def is_too_deep(value: Any) -> bool:
     """Tells whether lists and objects are nested more than `MAX_DEPTH` levels deep."""
     level = [value]
     for _ in range(MAX_DEPTH):
+        if not level:
+            return False
         level = [inner for outer in level for inner in _inside(outer)]
     return any(isinstance(inner, (dict, list)) for inner in level)
 

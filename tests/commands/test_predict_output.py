@@ -196,3 +196,22 @@ def test_an_interruption_ends_quietly_and_keeps_what_was_written(tmp_path, old) 
     assert process.wait(60) == 130
     assert "Traceback" not in process.stderr.read()
     assert old.read_text() == "of an earlier run\n" and read_json_lines(aside)[0]["label"]
+
+
+def test_a_killed_run_is_resumed(tmp_path) -> None:
+    lines = [json.dumps({**GOOD, "id": number}) + "\n" for number in range(9)]
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(lines))
+    process = start("--silent", "--output-file", output, "--batch-size", 2)
+    process.stdin.write("".join(lines[:5]))
+    process.stdin.flush()
+    aside = tmp_path / "out.jsonl.partial"
+    deadline = time.monotonic() + 120
+    while not (aside.exists() and aside.stat().st_size):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait(60)
+    predict(source, output, "--batch-size", 2, "--resume")
+    predict(source, tmp_path / "whole.jsonl", "--batch-size", 2)
+    assert output.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
