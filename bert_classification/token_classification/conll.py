@@ -8,6 +8,7 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import read_lines
 from bert_classification.data.records import Columns, Record, RecordError
+from bert_classification.data.refused import refuse
 from bert_classification.token_classification.tag_schemes import split_tag
 
 EXTENSIONS: Mapping[str, str] = dict.fromkeys(
@@ -45,7 +46,8 @@ def read_columns(
             continue
         rows = [(number, split_columns(line)) for number, line in lines]
         width = width or len(rows[0][1])
-        _check(rows, path, tag_scheme, width, columns)
+        if not _check(rows, path, tag_scheme, width, columns):
+            continue
         word, tag = _tokens_and_tags(width, columns)
         tokens, tags = [row[word] for _, row in rows], [row[tag] for _, row in rows]
         yield Record({"tokens": tokens, "tags": tags}, path, rows[0][0])
@@ -84,7 +86,9 @@ def _check(
     tag_scheme: str,
     width: int,
     columns: Optional[Columns],
-) -> None:
+) -> bool:
+    """Refuses lines that are none of the format, and tells whether all of a sentence are."""
+    right = True
     for number, row in rows:
         try:
             _check_width(row, width, columns)
@@ -93,7 +97,9 @@ def _check(
             if not word:
                 raise RecordError("`tokens`: the first column is empty; expected a word.")
         except RecordError as error:
-            raise ConfigurationError(f"{path}, line {number}: {error}") from error
+            refuse(ConfigurationError(f"{path}, line {number}: {error}"))
+            right = False
+    return right
 
 
 def _check_width(row: list[str], width: int, columns: Optional[Columns]) -> None:

@@ -1,0 +1,7 @@
+"""What `allennlp check-data` looks at in running text."""
+
+from bert_classification.data.checks import TextChecks
+
+
+class Checks(TextChecks):
+    format = "text"

@@ -1,0 +1,7 @@
+"""What `allennlp check-data` looks at in documents and in pairs of texts."""
+
+from bert_classification.data.checks import TextChecks
+
+
+class Checks(TextChecks):
+    format = "documents"
