@@ -20,6 +20,7 @@ from bert_classification.causal_lm import *
 from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
+    check_data,
     convert,
     demo,
     embed,
