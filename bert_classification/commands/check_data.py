@@ -16,15 +16,17 @@ from bert_classification.archives.whole_files import replace_file
 from bert_classification.commands.config_checks import check_sections, read_label_names
 from bert_classification.commands.config_keys import check_keys
 from bert_classification.commands.data_checks import DataChecks
+from bert_classification.commands.data_page import write_data_page
 from bert_classification.commands.findings import Findings
 from bert_classification.commands.json_lines import ended_quietly
 from bert_classification.commands.label_issues import find_label_issues
 from bert_classification.commands.output import WholeLines, open_output
-from bert_classification.data.json_values import describe, dump_json
+from bert_classification.data.json_values import dump_json
+from bert_classification.evaluation.pictures import check_pictures
 from bert_classification.reader import BertReader
 
 SECTIONS = ("train", "validation", "test")
-LINES, SUMMARY = "findings.jsonl", "data.json"
+LINES, SUMMARY, PAGE = "findings.jsonl", "data.json", "index.html"
 
 
 @Subcommand.register("check-data")
@@ -41,7 +43,7 @@ class CheckData(Subcommand):
         add = subparser.add_argument
         add("config", metavar="CONFIG", help="the config, as for `allennlp train`")
         add("-o", "--overrides", default="", help="JSON that overrides the config")
-        add("--report", metavar="DIR", help=f"a directory for {SUMMARY}, {LINES} and index.html")
+        add("--report", metavar="DIR", help=f"a directory for {SUMMARY}, {LINES} and {PAGE}")
         add("--strict", action="store_true", help="end with exit status 1 when there is a defect")
         add(
             "--near-duplicates",
@@ -67,6 +69,8 @@ def check_data(args: argparse.Namespace) -> None:
         raise ConfigurationError(
             f"`--near-duplicates` is {args.near_duplicates}; expected more than 0, up to 1."
         )
+    if args.report is not None:
+        check_pictures()
     data = dict(sections_of(Params.from_file(args.config, args.overrides)))
     with ended_quietly(), _open_lines(args.report) as lines:
         findings = Findings(lines)
@@ -79,8 +83,7 @@ def check_data(args: argparse.Namespace) -> None:
                 findings.add(finding)
         findings.show(checks.parts)
     if args.report is not None:
-        summary = {"sections": checks.summary(), "findings": dict(findings.counts)}
-        _write(Path(args.report, SUMMARY), dump_json(summary) + "\n")
+        _write_report(Path(args.report), args.config, checks.summary(), findings)
     if args.strict and findings.defects:
         sys.exit(1)
 
@@ -130,6 +133,10 @@ def _open_lines(report: Optional[str]) -> ContextManager[Optional[WholeLines]]:
     return open_output(os.path.join(report, LINES))
 
 
-def _write(path: Path, text: str) -> None:
-    with replace_file(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+def _write_report(
+    directory: Path, config: str, sections: dict[str, Any], findings: Findings
+) -> None:
+    summary = {"sections": sections, "findings": dict(findings.counts)}
+    with replace_file(directory / SUMMARY) as aside:
+        aside.write_text(dump_json(summary) + "\n", encoding="utf-8")
+    write_data_page(str(directory / PAGE), config, sections, findings)

@@ -14,7 +14,7 @@ from allennlp.common.tqdm import Tqdm
 from allennlp.common.util import lazy_groups_of
 
 from bert_classification.commands.data_parts import Part, Sink
-from bert_classification.commands.duplicates import Ids, Signatures, equal_groups, near_pairs
+from bert_classification.commands.duplicates import Ids, Pair, Signatures, equal_groups, near_pairs
 from bert_classification.data.checks import Finding, Row
 from bert_classification.data.refused import collected
 from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
@@ -82,7 +82,8 @@ class DataChecks:
     def _find_equal(self) -> set[int]:
         """Finds rows with the same texts; gives those that are not the first."""
         repeated: set[int] = set()
-        for group in equal_groups(numpy.array(self._text_hashes)):
+        groups = equal_groups(numpy.array(self._text_hashes))
+        for group in sorted(groups, key=lambda group: group[1]):
             first_of_part: dict[int, int] = {}
             for row in group.tolist():
                 repeated.update([row] if first_of_part else [])
@@ -91,30 +92,33 @@ class DataChecks:
                 if part in first_of_part:
                     self._find_repeated(row, first_of_part[part])
                 if others:
-                    self._find_leaked(row, min(others), 1.0)
+                    self._find_leaked(row, min(others), 1.0, "leakage")
                 first_of_part.setdefault(part, row)
         return repeated
 
     def _find_near(self, signatures: Signatures, repeated: set[int]) -> None:
         candidates = [pair for pair in signatures.candidates() if repeated.isdisjoint(pair)]
         ids_of = self._read_again({row for pair in candidates for row in pair})
-        for earlier, later, similarity in near_pairs(candidates, ids_of, self._near):
-            if self._part_of[earlier] != self._part_of[later]:
-                self._find_leaked(later, earlier, similarity)
+        nearest: dict[tuple[int, bool], Pair] = {}
+        for pair in near_pairs(candidates, ids_of, self._near):
+            key = (pair.later, self._part_of[pair.earlier] == self._part_of[pair.later])
+            if key not in nearest or pair.similarity > nearest[key].similarity:
+                nearest[key] = pair
+        for (row, is_within), pair in sorted(nearest.items()):
+            if not is_within:
+                self._find_leaked(row, pair.earlier, pair.similarity, "near-leakage")
                 continue
-            message = f"{similarity:.0%} the same as {self._places[earlier]}"
-            self._find("near-duplicate", later, message + self._label_beside(earlier, later))
+            message = f"{pair.similarity:.0%} the same as {self._places[pair.earlier]}"
+            self._find("near-duplicate", row, message + self._label_beside(pair.earlier, row))
 
     def _find_repeated(self, row: int, first: int) -> None:
         is_same = self._gold_hashes[row] == self._gold_hashes[first]
         message = f"the same text as {self._places[first]}" + self._label_beside(first, row)
         self._find("duplicate" if is_same else "conflicting labels", row, message)
 
-    def _find_leaked(self, row: int, first: int, similarity: float) -> None:
+    def _find_leaked(self, row: int, first: int, similarity: float, kind: str) -> None:
         name = self.parts[self._part_of[first]].name
-        found = "the same text" if similarity == 1 else f"{similarity:.0%} the same"
-        message = f"{found} as {self._places[first]} in the data of {name}"
-        kind = "leakage" if similarity == 1 else "near-leakage"
+        message = f"{similarity:.0%} the same as {self._places[first]} in the data of {name}"
         self._find(kind, row, message + self._label_beside(first, row))
 
     def _label_beside(self, one: int, other: int) -> str:

@@ -71,8 +71,12 @@ class Part:
         """Looks at labels when all are counted: of the training data, or beside these."""
         for names in spellings(self.labels):
             for name in names[1:]:
-                self._find_label("spelling of a label", name, f"differs from {names[0]!r} by case "
-                                 f"or blanks; that one is given {self.labels[names[0]]:,} times")
+                self._find_label(
+                    "spelling of a label",
+                    name,
+                    f"differs from {names[0]!r} by case "
+                    f"or blanks; that one is given {self.labels[names[0]]:,} times",
+                )
         if self is not train:
             known = {*train.labels, *(self.checks.reader.label_names or ())}
             for name in self.labels if train.labels else ():

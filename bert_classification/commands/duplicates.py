@@ -25,7 +25,7 @@ class Pair(NamedTuple):
 
     earlier: int
     later: int
-    similarity: float = 1.0
+    similarity: float
 
 
 class Signatures:
@@ -118,12 +118,8 @@ def _jaccard(one: numpy.ndarray, other: numpy.ndarray) -> float:
 def near_pairs(
     candidates: Iterable[tuple[int, int]], ids_of: dict[int, Ids], threshold: float
 ) -> Iterator[Pair]:
-    """Yields, for each row that is near an earlier one, the one that is nearest."""
-    best: dict[int, Pair] = {}
+    """Yields the pairs of rows that share as much as the threshold says."""
     for earlier, later in candidates:
-        found = Pair(earlier, later, similarity(ids_of[earlier], ids_of[later]))
-        if found.similarity >= threshold and found.similarity > getattr(
-            best.get(later), "similarity", 0.0
-        ):
-            best[later] = found
-    yield from (best[later] for later in sorted(best))
+        found = similarity(ids_of[earlier], ids_of[later])
+        if found >= threshold:
+            yield Pair(earlier, later, found)

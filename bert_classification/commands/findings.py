@@ -13,8 +13,9 @@ from bert_classification.data.json_values import dump_json, shorten
 
 NOTES = ("cut text", "uneven labels", "unknown words")
 """What is worth knowing and may well be meant; all other findings are defects."""
-SHOWN = 3
-LABELS_SHOWN, WORDS_SHOWN = 10, 10
+KEPT, SHOWN = 20, 3
+"""Of each kind: how many findings are kept, and how many the terminal shows."""
+LABELS_SHOWN = 10
 
 
 class Findings:
@@ -33,14 +34,18 @@ class Findings:
     def add(self, finding: Finding) -> None:
         self.counts[finding.kind] += 1
         first = self.first.setdefault(finding.kind, [])
-        if len(first) < SHOWN:
+        if len(first) < KEPT:
             first.append(finding)
         if self._lines is not None:
             self._lines.write(dump_json(to_json(finding)) + "\n")
 
     @property
+    def notes(self) -> int:
+        return sum(self.counts[kind] for kind in NOTES)
+
+    @property
     def defects(self) -> int:
-        return sum(count for kind, count in self.counts.items() if kind not in NOTES)
+        return self.counts.total() - self.notes
 
     def show(self, parts: Sequence[Part]) -> None:
         """Prints a table of the data and one of the findings."""
@@ -48,8 +53,7 @@ class Findings:
         console.print(_table_of_parts(parts))
         if self.counts:
             console.print(self._table())
-        notes = sum(self.counts.values()) - self.defects
-        console.print(f"{self.defects:,} defects, {notes:,} notes.")
+        console.print(f"{self.defects:,} defects, {self.notes:,} notes.")
 
     def _table(self) -> Table:
         table = Table(title="Findings", title_justify="left", show_lines=True)
@@ -57,7 +61,9 @@ class Findings:
         table.add_column("count", justify="right")
         table.add_column(f"the first {SHOWN}", overflow="fold")
         for kind, count in sorted(self.counts.items(), key=lambda each: each[0] in NOTES):
-            each = [f"{one.location}: {shorten(one.message, 300)}" for one in self.first[kind]]
+            each = [
+                f"{one.location}: {shorten(one.message, 300)}" for one in self.first[kind][:SHOWN]
+            ]
             table.add_row(kind, f"{count:,}", "\n".join(each))
         return table
 

@@ -25,11 +25,13 @@ class Checks(TaskChecks):
         return sorted(answer.text for answer in example.answers)
 
     def defects(self, example: Any, record: Record) -> Iterable[tuple[str, str]]:
-        for answer in example.answers:
+        for answer in dict.fromkeys(example.answers):
             end = answer.start + len(answer.text)
             for before, after in ((answer.start - 1, answer.start), (end - 1, end)):
-                if 0 <= before and after < len(example.context) and _joined(
-                    example.context, before, after
+                if (
+                    0 <= before
+                    and after < len(example.context)
+                    and _joined(example.context, before, after)
                 ):
                     yield (
                         "cut word",

@@ -81,11 +81,11 @@ def _items(holder: Mapping[str, Any], key: str, location: str) -> Iterator[tuple
     for index, item in enumerate(items):
         inner = f"{location}{': ' if key == 'data' else '.'}{key}[{index}]"
         try:
-            found = expect_object(item, inner)
+            inside = expect_object(item, inner)
         except RecordError as error:
             refuse(error)
         else:
-            yield found, inner
+            yield inside, inner
 
 
 def get_answers(values: Mapping[str, Any], context: str) -> list[Answer]:
