@@ -30,6 +30,7 @@ from bert_classification.commands import (
     influence,
     init_config,
     probe,
+    select,
     to_safetensors,
 )
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer

@@ -85,6 +85,9 @@ class BertPredictor(Predictor):
         reads, where word importance can be told; of a list, BERT reads each one in its own row.
     attacked_keys : `Tuple[str, ...]`
         Those of them whose words an attack may change; by default all.
+    tells_doubt : `bool`
+        Whether `distributions` tells how sure a prediction is, of a record that has
+        `asks_for_doubt` too.
     can_embed : `bool`
         Whether the output for a `text` has its vector as `embedding`.
     can_rank : `bool`
@@ -100,6 +103,8 @@ class BertPredictor(Predictor):
     takes_any_reader: bool = False
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
+    tells_doubt: Any = False
+    asks_for_doubt: JsonDict = {}
     can_embed: Any = False
     can_rank: Any = False
 
@@ -275,6 +280,10 @@ class BertPredictor(Predictor):
         """Tells how sure an output is of an answer, from 0 to 1."""
         index = answer if isinstance(answer, int) else list(self.labels).index(answer)
         return output["probs"][index]
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        """Gives the probability of each answer; of a text with several, of each of them."""
+        return [dict(enumerate(output["probs"]))]
 
     def wanted(self, target: Any) -> JsonDict:
         """

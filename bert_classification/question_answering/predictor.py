@@ -51,6 +51,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     }
     segment_keys = ("question", "context")
     attacked_keys = ("question",)
+    tells_doubt = True
 
     def __init__(
         self,
@@ -96,6 +97,9 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
 
     def confidence(self, output: JsonDict, answer: Any) -> float:
         return sum(each["score"] for each in output["n_best"] if each["answer"] == answer)
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        return [{(each["start"], each["end"]): each["score"] for each in output["n_best"]}]
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError(

@@ -53,6 +53,8 @@ class BertForTokenClassificationPredictor(BertPredictor):
     }
     text_key = "text"
     segment_keys = ("text",)
+    tells_doubt = True
+    asks_for_doubt = {"probs": True}
 
     @property
     def labels(self) -> Sequence[str]:
@@ -114,6 +116,9 @@ class BertForTokenClassificationPredictor(BertPredictor):
         found = self.answer(output)
         both = sum(entity in found for entity in answer)
         return 2 * both / (len(found) + len(answer)) if found or answer else 1.0
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        return output["probs"]
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError("a text has many tags; none of them can be aimed at.")
