@@ -29,8 +29,9 @@ ANSWERS = """
 """
 
 
-def url_of(task: str, serve) -> str:
-    predictor = Predictor.from_path(str(FIXTURES / "archives" / f"{task}.tar.gz"))
+def url_of(task: str, serve, **settings: Any) -> str:
+    archive = str(FIXTURES / "archives" / f"{task}.tar.gz")
+    predictor = Predictor.from_path(archive, extra_args=settings)
     return serve(predictor, label_studio=True)
 
 
@@ -80,7 +81,7 @@ def test_spans_whose_labels_the_interface_has(serve) -> None:
 
 
 def test_an_answer_in_its_passage(serve) -> None:
-    url = url_of("question_answering", serve)
+    url = url_of("question_answering", serve, handle_impossible_answer=False)
     passage = "The bakery on Mill Street opens at six."
     data = {"question": "When does it open?", "passage": passage}
     (result,) = predict(url, ANSWERS, data)
