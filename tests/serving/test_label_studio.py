@@ -31,7 +31,7 @@ ANSWERS = """
 
 def url_of(task: str, serve, **settings: Any) -> str:
     archive = str(FIXTURES / "archives" / f"{task}.tar.gz")
-    predictor = Predictor.from_path(archive, extra_args=settings)
+    predictor = Predictor.from_path(archive, **settings)
     return serve(predictor, label_studio=True)
 
 
