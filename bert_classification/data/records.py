@@ -13,7 +13,6 @@ from allennlp.common.checks import ConfigurationError
 from bert_classification.archives.nesting import MAX_DEPTH, is_too_deep
 from bert_classification.data.files import open_text
 from bert_classification.data.json_values import MAX_DIGITS, describe, shorten
-from bert_classification.data.refused import refuse
 
 FORMATS = {".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".tsv": "tsv", ".csv": "csv"}
 
@@ -151,13 +150,8 @@ def expect_object(values: Any, location: str) -> dict[str, Any]:
 def _json_lines(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
     for number, line in enumerate(file, 1):
         if not line.isspace():
-            try:
-                values = parse_json_line(line, f"{path}, line {number}")
-                record = _rename_columns(Record(values, path, number), columns)
-            except RecordError as error:
-                refuse(error)
-            else:
-                yield record
+            values = parse_json_line(line, f"{path}, line {number}")
+            yield _rename_columns(Record(values, path, number), columns)
 
 
 def _tsv(file: TextIO, path: str, columns: Columns) -> Iterator[Record]:
@@ -183,17 +177,14 @@ def _tsv_rows(file: TextIO, path: str) -> Iterator[tuple[int, list[str]]]:
 
 def _csv_rows(file: TextIO, path: str) -> Iterator[tuple[int, list[str]]]:
     reader = csv.reader(file, strict=True)
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            message = f"{path}, line {reader.line_num}: not valid CSV ({error})."
-            refuse(ConfigurationError(message))
-            continue
-        if row is None:
-            return
-        if row:
-            yield reader.line_num, row
+    try:
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except csv.Error as error:
+        raise ConfigurationError(
+            f"{path}, line {reader.line_num}: not valid CSV ({error})."
+        ) from error
 
 
 def _table(rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns) -> Iterator[Record]:
@@ -206,15 +197,12 @@ def _rows_by_number(
     rows: Iterator[tuple[int, list[str]]], path: str, columns: Columns
 ) -> Iterator[Record]:
     for number, row in rows:
-        outside = [key for key, column in columns.items() if not 0 <= int(column) < len(row)]
-        if outside:
-            refuse(
-                ConfigurationError(
-                    f"{path}, line {number}: `columns.{outside[0]}` is {columns[outside[0]]}, but "
-                    f"the row has {len(row)} columns, counted from 0."
+        for key, column in columns.items():
+            if not 0 <= int(column) < len(row):
+                raise ConfigurationError(
+                    f"{path}, line {number}: `columns.{key}` is {column}, but the row has "
+                    f"{len(row)} columns, counted from 0."
                 )
-            )
-            continue
         yield Record({key: row[int(column)] for key, column in columns.items()}, path, number)
 
 
@@ -231,9 +219,9 @@ def _rows_by_name(
         )
     for number, row in rows:
         if len(row) != len(header):
-            message = f"{len(row)} columns, but the header has {len(header)}."
-            refuse(ConfigurationError(f"{path}, line {number}: {message}"))
-            continue
+            raise ConfigurationError(
+                f"{path}, line {number}: {len(row)} columns, but the header has {len(header)}."
+            )
         yield _rename_columns(Record(dict(zip(header, row)), path, number), columns)
 
 

@@ -5,7 +5,6 @@ from typing import Iterator
 
 from bert_classification.data.files import open_text
 from bert_classification.data.records import Record, RecordError, describe, parse_json_line
-from bert_classification.data.refused import refuse
 
 SINGULAR = {"questions": "question", "options": "options", "answers": "answer"}
 
@@ -21,12 +20,7 @@ def read_articles(path: str, encoding: str = "utf-8") -> Iterator[Record]:
         raise RecordError(f"{path}: no file that ends in .txt in this directory.")
     for file in files:
         with open_text(file, encoding) as lines:
-            try:
-                values = parse_json_line("".join(lines), f"{file}, line 1")
-            except RecordError as error:
-                refuse(error)
-            else:
-                yield Record(values, file, 1)
+            yield Record(parse_json_line("".join(lines), f"{file}, line 1"), file, 1)
 
 
 def questions_of(article: Record) -> Iterator[Record]:
@@ -43,13 +37,10 @@ def questions_of(article: Record) -> Iterator[Record]:
     lists = {key: article.values[key] for key in SINGULAR if key in article.values}
     for key, entries in lists.items():
         if not entries or not isinstance(entries, list) or len(entries) != len(lists["questions"]):
-            refuse(
-                RecordError(
-                    f"{article.location}: `{key}`: expected a list with an entry for each of the "
-                    f"questions, got {describe(entries)}."
-                )
+            raise RecordError(
+                f"{article.location}: `{key}`: expected a list with an entry for each of the "
+                f"questions, got {describe(entries)}."
             )
-            return
     shared = {key: value for key, value in article.values.items() if key not in lists}
     for number, entries in enumerate(zip(*lists.values()), 1):
         values = {**shared, **dict(zip((SINGULAR[key] for key in lists), entries))}

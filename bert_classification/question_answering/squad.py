@@ -8,7 +8,6 @@ from allennlp.common.checks import ConfigurationError
 from bert_classification.data.files import open_text
 from bert_classification.data.json_values import describe
 from bert_classification.data.records import Record, RecordError, expect_object, load_json
-from bert_classification.data.refused import refuse
 
 
 class Answer(NamedTuple):
@@ -39,17 +38,13 @@ def read_squad(path: str, encoding: str = "utf-8") -> Iterator[Record]:
     for article, location in _items(_read_json(path, encoding), "data", path):
         for paragraph, location_of_paragraph in _items(article, "paragraphs", location):
             if "context" not in paragraph:
-                refuse(ConfigurationError(f"{location_of_paragraph}: no key `context`."))
-                continue
+                raise ConfigurationError(f"{location_of_paragraph}: no key `context`.")
             for question, location_of_question in _items(paragraph, "qas", location_of_paragraph):
                 if not isinstance(question.get("id"), (str, int)):
-                    refuse(
-                        ConfigurationError(
-                            f"{location_of_question}: expected a string under the key `id`, got "
-                            f"{describe(question.get('id'))}."
-                        )
+                    raise ConfigurationError(
+                        f"{location_of_question}: expected a string under the key `id`, got "
+                        f"{describe(question.get('id'))}."
                     )
-                    continue
                 empty = False
                 yield Question({**question, "context": paragraph["context"]}, path, 0)
     if empty:
@@ -75,17 +70,10 @@ def _items(holder: Mapping[str, Any], key: str, location: str) -> Iterator[tuple
     items = holder.get(key)
     if not isinstance(items, list):
         found = describe(items) if key in holder else "nothing"
-        message = f"{location}: expected a list under the key `{key}`, got {found}."
-        refuse(ConfigurationError(message))
-        return
+        raise ConfigurationError(f"{location}: expected a list under the key `{key}`, got {found}.")
     for index, item in enumerate(items):
         inner = f"{location}{': ' if key == 'data' else '.'}{key}[{index}]"
-        try:
-            inside = expect_object(item, inner)
-        except RecordError as error:
-            refuse(error)
-        else:
-            yield inside, inner
+        yield expect_object(item, inner), inner
 
 
 def get_answers(values: Mapping[str, Any], context: str) -> list[Answer]:

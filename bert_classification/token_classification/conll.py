@@ -8,7 +8,6 @@ from allennlp.common.checks import ConfigurationError
 
 from bert_classification.data.files import read_lines
 from bert_classification.data.records import Columns, Record, RecordError
-from bert_classification.data.refused import refuse
 from bert_classification.token_classification.tag_schemes import split_tag
 
 EXTENSIONS: Mapping[str, str] = dict.fromkeys(
@@ -46,8 +45,7 @@ def read_columns(
             continue
         rows = [(number, split_columns(line)) for number, line in lines]
         width = width or len(rows[0][1])
-        if not _check(rows, path, tag_scheme, width, columns):
-            continue
+        _check(rows, path, tag_scheme, width, columns)
         word, tag = _tokens_and_tags(width, columns)
         tokens, tags = [row[word] for _, row in rows], [row[tag] for _, row in rows]
         yield Record({"tokens": tokens, "tags": tags}, path, rows[0][0])
@@ -86,9 +84,7 @@ def _check(
     tag_scheme: str,
     width: int,
     columns: Optional[Columns],
-) -> bool:
-    """Refuses lines that are none of the format, and tells whether all of a sentence are."""
-    right = True
+) -> None:
     for number, row in rows:
         try:
             _check_width(row, width, columns)
@@ -97,9 +93,7 @@ def _check(
             if not word:
                 raise RecordError("`tokens`: the first column is empty; expected a word.")
         except RecordError as error:
-            refuse(ConfigurationError(f"{path}, line {number}: {error}"))
-            right = False
-    return right
+            raise ConfigurationError(f"{path}, line {number}: {error}") from error
 
 
 def _check_width(row: list[str], width: int, columns: Optional[Columns]) -> None:
