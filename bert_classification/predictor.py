@@ -88,6 +88,10 @@ class BertPredictor(Predictor):
     tells_doubt : `bool`
         Whether `distributions` tells how sure a prediction is, of a record that has
         `asks_for_doubt` too.
+    writes_lines : `bool`
+        Whether `dump_line` writes one line of JSON.
+    writes_tags : `bool`
+        Whether `dump_conll` writes an output as words with tags.
     can_embed : `bool`
         Whether the output for a `text` has its vector as `embedding`.
     can_rank : `bool`
@@ -105,6 +109,8 @@ class BertPredictor(Predictor):
     attacked_keys: tuple[str, ...] = ()
     tells_doubt: Any = False
     asks_for_doubt: JsonDict = {}
+    writes_lines: Any = True
+    writes_tags: bool = False
     can_embed: Any = False
     can_rank: Any = False
 

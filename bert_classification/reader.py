@@ -4,6 +4,7 @@ import copy
 import inspect
 import logging
 from collections import Counter
+from itertools import chain
 from typing import Any, Iterable, Iterator, Mapping, Optional, Sequence, Union
 
 import numpy
@@ -11,15 +12,24 @@ from allennlp.common.checks import ConfigurationError
 from allennlp.common.util import lazy_groups_of
 from allennlp.data import DatasetReader, Instance, TokenIndexer
 
-from bert_classification.data.files import read_lines
+from bert_classification.data.exports import Unlabelled, from_tool
+from bert_classification.data.files import expand_paths, read_lines
 from bert_classification.data.outcomes import sentence_of
-from bert_classification.data.records import Record, RecordError, guess_format, read_records
+from bert_classification.data.records import (
+    FORMATS,
+    Record,
+    RecordError,
+    guess_format,
+    records_or_errors,
+)
 from bert_classification.data.segments import Truncation, cut_segments, join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.token_indexer import PretrainedBertIndexer
 from bert_classification.data.values import check_label
 
 logger = logging.getLogger(__name__)
+
+_BEFORE = object()
 
 EXAMPLES_AT_ONCE = 512
 """How many examples are tokenized in one call while a file is read."""
@@ -29,14 +39,18 @@ class BertReader(DatasetReader):
     """
     The base of our readers. A task's reader says how a record becomes an example (`parse`) and how
     examples become instances (`to_instances`); training, `predict` and `serve` go through the same
-    two. `examples` says what of a file is one example: a record, or a block of running text.
+    two. `examples` says what of a file is one example: a record, or a block of running text. A path
+    may be a glob, such as `data/*.jsonl`, or a list of paths, which are read one after the other.
 
     # Parameters
 
     token_indexers : `Dict[str, TokenIndexer]`
         One indexer of type `bert-pretrained`; its key is the model's `index`.
     format : `str`, optional
-        The format of the files; by default their extension says it.
+        The format of the files: `jsonl`, `tsv`, `csv`, `parquet`, `arrow`, `datasets` (a directory
+        that `save_to_disk` has written), the exports of `doccano`, `label_studio`, `prodigy`,
+        `spacy` and `brat`, or one of the task's own; by default the extension says it, and of JSON
+        the keys of a record. JSON may be lines or one list.
     columns : `Dict[str, Union[str, int]]`, optional
         From our key to the file's column name, or to its number, counted from 0, where there is no
         header.
@@ -47,7 +61,17 @@ class BertReader(DatasetReader):
         What separates several labels in one column.
     encoding : `str`, optional (default = `utf-8`)
         The encoding of the files.
+
+    # Attributes of its class
+
+    formats : `Mapping[str, str]`
+        The formats that extensions stand for.
+    plain_format : `str`, optional
+        The format of every other extension.
     """
+
+    formats: Mapping[str, str] = FORMATS
+    plain_format: Optional[str] = None
 
     def __init__(
         self,
@@ -72,6 +96,7 @@ class BertReader(DatasetReader):
         self.encoding = encoding
         self.truncation = Truncation()
         self.counts: Counter[str] = Counter()
+        self._shared_out = 0
         self._pieces = 0
         self._max_pieces: Optional[int] = None
 
@@ -151,16 +176,32 @@ class BertReader(DatasetReader):
                 "`--max-record-tokens`; shorten it."
             )
 
-    def records(self, path: str) -> Iterable[Record]:
-        """Yields the records of a file; tasks with a format of their own extend it."""
-        return read_records(path, self.format, self.columns, self.encoding)
+    def format_of(self, path: str) -> Optional[str]:
+        """Tells the format of a file; `None` where nothing says it."""
+        return self.format or guess_format(path, self.formats) or self.plain_format
 
-    def is_plain(self, path: str, name: str) -> bool:
+    def records(self, path: str) -> Iterable[Record]:
         """
-        Tells whether a file is plain text, of the format `name`, which every extension that says no
-        other format stands for. `ConfigurationError` when it is, and `columns` are given.
+        Yields the records of a file, in the place of bad ones such with an `error`; tasks with a
+        format of their own extend it.
         """
-        if (self.format or guess_format(path) or name) != name:
+        format = self.format_of(path)
+        for record in records_or_errors(path, format, self.columns, self.encoding):
+            yield from from_tool(record, format)
+
+    def records_to_predict(self, path: str) -> Iterable[Record]:
+        """
+        Yields what of a file is predicted; tasks whose examples are no records of the file extend
+        it.
+        """
+        return self.records(path)
+
+    def is_plain(self, path: str) -> bool:
+        """
+        Tells whether a file is of the `plain_format`. `ConfigurationError` when it is, and
+        `columns` are given.
+        """
+        if self.format_of(path) != self.plain_format:
             return False
         if self.columns:
             raise ConfigurationError(
@@ -175,16 +216,41 @@ class BertReader(DatasetReader):
         for messages. Tasks that make more of a file than an example a record extend it.
         """
         for record in self.shard_iterable(self.records(path)):
-            yield record.location, self.parse_labelled(record)
+            if isinstance(record.values, Unlabelled):
+                self.counts["unlabelled"] += 1
+            else:
+                yield record.location, self.parse_labelled(record)
 
     def parse_labelled(self, record: Record) -> Any:
         """Makes the example of a record with its label; an error names the record's location."""
+        if record.error is not None:
+            raise record.error
         try:
             return self.parse(record.values, record.location, labelled=True)
         except Exception as error:
             raise _locate(error, record.location) from error
 
-    def _read(self, file_path: str) -> Iterator[Instance]:
+    def shard_iterable(self, iterable: Iterable[Any]) -> Iterator[Any]:
+        """Shares out what is in a file as if it stood behind that of the files before it."""
+        distributed, worker = self.get_distributed_info(), self.get_worker_info()
+        period = distributed.world_size if distributed else 1
+        period *= worker.num_workers if worker else 1
+        before = [_BEFORE] * (self._shared_out % period)
+        for item in super().shard_iterable(chain(before, self._numbered(iterable))):
+            if item is not _BEFORE:
+                yield item
+
+    def _numbered(self, iterable: Iterable[Any]) -> Iterator[Any]:
+        for item in iterable:
+            self._shared_out += 1
+            yield item
+
+    def _read(self, file_path: Any) -> Iterator[Instance]:
+        self._shared_out = 0
+        for path in expand_paths(file_path):
+            yield from self._read_file(path)
+
+    def _read_file(self, file_path: str) -> Iterator[Instance]:
         self.truncation, self.counts = Truncation(), Counter()
         for located in lazy_groups_of(self.examples(file_path), EXAMPLES_AT_ONCE):
             instances = self.instances_or_errors([example for _, example in located])
@@ -193,6 +259,12 @@ class BertReader(DatasetReader):
                     raise _locate(instance, location) from instance
                 yield instance
         self.report(file_path)
+        if self.counts["unlabelled"]:
+            logger.warning(
+                "%s: %d records have no accepted label and are left out.",
+                file_path,
+                self.counts["unlabelled"],
+            )
 
     def report(self, path: str) -> None:
         """Says what was counted while a file was read; tasks that count more extend it."""

@@ -9,7 +9,7 @@ from allennlp.data.fields import MetadataField
 
 from bert_classification.data.blocks import Pieces, blocks
 from bert_classification.data.files import read_lines
-from bert_classification.data.records import FORMATS, RecordError
+from bert_classification.data.records import READERS, RecordError
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_text
 from bert_classification.objectives.generation import Generation, Prompt, parse_generation
@@ -57,9 +57,11 @@ class BertForCausalLMReader(BertReader):
         The pieces in a block, special ones included; by default the indexer's `max_pieces`.
     """
 
+    plain_format = "text"
+
     def __init__(self, block_size: Optional[int] = None, **kwargs) -> None:
         super().__init__(**kwargs)
-        formats = (*dict.fromkeys(FORMATS.values()), "text")
+        formats = (*READERS, "text")
         if self.format not in (None, *formats):
             raise ConfigurationError(
                 f"`dataset_reader.format` is {self.format!r}; expected {', '.join(formats)}."
@@ -145,7 +147,7 @@ class BertForCausalLMReader(BertReader):
     def _lines(self, path: str) -> Iterator[tuple[int, str]]:
         """Yields the lines or records of a file with their numbers; an empty one ends a text."""
         number = 0
-        if self.is_plain(path, "text"):
+        if self.is_plain(path):
             for number, line in read_lines(path, self.encoding):
                 yield number, line.strip()
             yield number, ""

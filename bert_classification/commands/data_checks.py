@@ -4,7 +4,6 @@ and tokenizer once. Of rows hashes, lengths and locations are kept, not their te
 """
 
 import hashlib
-import re
 from array import array
 from typing import Any, Iterator, Optional, Sequence
 
@@ -16,10 +15,8 @@ from allennlp.common.util import lazy_groups_of
 from bert_classification.commands.data_parts import Part, Sink
 from bert_classification.commands.duplicates import Ids, Pair, Signatures, equal_groups, near_pairs
 from bert_classification.data.checks import Finding, Row
-from bert_classification.data.refused import collected
+from bert_classification.data.files import expand_paths
 from bert_classification.reader import EXAMPLES_AT_ONCE, BertReader
-
-LOCATION = re.compile(r"(.+?, (?:lines? \d+(?: to \d+)?|question [^:]+)): (.*)", re.DOTALL)
 
 
 class DataChecks:
@@ -165,21 +162,18 @@ class Places:
 def readable_rows(part: Part, refuse: Optional[Sink] = None) -> Iterator[Row]:
     """Yields the rows of a section; `refuse` is told of what is none."""
     tell = refuse or (lambda finding: None)
-
-    def collect(error: ConfigurationError) -> None:
-        tell(Finding(part.checks.kind_of(error), *split_message(str(error), part.path)))
-
-    with collected(collect):
+    for path in expand_paths(part.path):
+        refused = part.refused
         try:
-            for row in part.checks.rows(part.path):
+            for row in part.checks.rows(path):
                 if isinstance(row, Row):
                     yield row
                 else:
                     tell(row)
         except ConfigurationError as error:
             # What is behind it in the file is not read; or there was nothing to read.
-            if part.rows or not part.refused:
-                collect(error)
+            if part.refused == refused or not str(error).startswith(f"{path}: no "):
+                tell(part.checks.refusal(error, path))
 
 
 def tokenize(tokenizer: Any, rows: Sequence[Row]) -> list[Ids]:
@@ -187,12 +181,6 @@ def tokenize(tokenizer: Any, rows: Sequence[Row]) -> list[Ids]:
     different = list(dict.fromkeys(text for row in rows for text in row.texts))
     ids = dict(zip(different, tokenizer.ids(different)))
     return [[ids[text] for text in row.texts] for row in rows]
-
-
-def split_message(message: str, path: Any) -> tuple[str, str]:
-    """Divides the location, with which a message begins, from its sentence."""
-    match = LOCATION.fullmatch(message)
-    return (match[1], match[2]) if match else (str(path), message.removeprefix(f"{path}: "))
 
 
 def hash_of(value: Any) -> int:

@@ -33,11 +33,12 @@ Answers = list[Union[JsonDict, Exception]]
 
 
 class Line(NamedTuple):
-    """A line of the input, its number, and why it is no text, if so."""
+    """A line of the input, its number, and why it is no text, if so; or what was read of it."""
 
     number: int
     text: str
     error: Optional[RecordError] = None
+    values: Optional[dict[str, Any]] = None
 
 
 def check_overwrites_nothing(input_path: str, output_path: Optional[str], option: str) -> None:
@@ -83,6 +84,8 @@ def _decode(data: bytes, number: int) -> Line:
 
 def parse_line(line: Line) -> Union[dict[str, Any], RecordError]:
     """Reads the JSON of a line, or gives the reason why it is none."""
+    if line.values is not None:
+        return line.values
     try:
         return line.error or parse_json_line(line.text, "the line")
     except RecordError as error:

@@ -121,8 +121,10 @@ def _judged(values: dict[str, Any], location: str) -> Iterator[Judged]:
                 f"no key `{key}`; expected a line as `allennlp cross-validate` writes it, of a "
                 "task with labels."
             )
-    if "file" in values and isinstance(values.get("line"), int):
-        location = f"{values['file']}, line {values['line']}"
+    if "file" in values:
+        known = values.get("line")
+        place = f"line {known}" if known else f"question {values.get('id')}"
+        location = f"{values['file']}, {place}"
     gold, probabilities = values["gold"], values["probabilities"]
     if not isinstance(probabilities, list):
         yield _one(location, "", gold, probabilities)
@@ -141,6 +143,7 @@ def _one(location: str, what: str, gold: Any, probabilities: Any) -> Judged:
         raise RecordError(
             f"`probabilities`: expected a number for each label, got {describe(probabilities)}."
         )
+    gold = str(gold) if isinstance(gold, int) else gold
     for name in gold if isinstance(gold, list) else [gold]:
         if name not in probabilities:
             raise RecordError(f"`gold`: {describe(name)} has no probability.")

@@ -29,11 +29,14 @@ class WholeLines:
         What is written to; nothing is held back.
     path : `str`
         Its name in messages.
+    done : `int`, optional (default = `0`)
+        How many lines an earlier run has written.
     """
 
-    def __init__(self, raw: io.RawIOBase, path: str) -> None:
+    def __init__(self, raw: io.RawIOBase, path: str, done: int = 0) -> None:
         self._raw = raw
         self._path = path
+        self.done = done
 
     def write(self, text: str) -> None:
         """
@@ -71,7 +74,7 @@ def unwritable(path: str, error: OSError) -> OutputError:
 
 
 @contextmanager
-def open_output(path: Optional[str]) -> Iterator[Optional[WholeLines]]:
+def open_output(path: Optional[str], resume: bool = False) -> Iterator[Optional[WholeLines]]:
     """
     Opens the output of a run. A regular file is written aside, as `<path>.partial`, and gets its
     name at the end; after an error or an interruption it stays under that one, and the log says so.
@@ -81,6 +84,8 @@ def open_output(path: Optional[str]) -> Iterator[Optional[WholeLines]]:
 
     path : `str`, optional
         Nothing is opened without it.
+    resume : `bool`, optional (default = `False`)
+        Go on behind the whole lines that an interrupted run has left; half a line is cut off.
 
     # Raises
 
@@ -94,13 +99,30 @@ def open_output(path: Optional[str]) -> Iterator[Optional[WholeLines]]:
             yield WholeLines(raw, path)
         return
     aside = aside_of(path)
+    done = cut_half_line(aside, path) if resume else 0
     try:
-        with _open(aside, path) as raw:
-            yield WholeLines(raw, path)
+        with _open(aside, path, "a" if resume else "w") as raw:
+            yield WholeLines(raw, path, done)
     except BaseException:
         _keep_or_remove(aside, path)
         raise
     _take_place(aside, path)
+
+
+def cut_half_line(aside: str, path: str) -> int:
+    """Counts the whole lines of a file, if it is there, and cuts off what is behind the last."""
+    lines, whole = 0, 0
+    try:
+        with open(aside, "r+b") as file:
+            for line in file:
+                if line.endswith(b"\n"):
+                    lines, whole = lines + 1, whole + len(line)
+            file.truncate(whole)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return lines
 
 
 def aside_of(path: str) -> str:
@@ -144,13 +166,13 @@ def _is_standard_output(found: os.stat_result) -> bool:
         return False
 
 
-def _open(path: str, named: str) -> io.FileIO:
+def _open(path: str, named: str, mode: str = "w") -> io.FileIO:
     try:
         if os.path.exists(path) and _is_standard_output(os.stat(path)):
             # The position is shared with what else is printed, and nothing is emptied.
             sys.stdout.flush()
             return io.FileIO(os.dup(1), "w")
-        return io.FileIO(path, "w")
+        return io.FileIO(path, mode)
     except OSError as error:
         raise unwritable(named, error) from error
 

@@ -1,15 +1,19 @@
 """What a task may say about checking its data: the base of `<task>/checks.py`."""
 
+import re
 from collections import Counter
 from typing import Any, Iterable, Iterator, NamedTuple, Optional, Sequence, Union
 
 import numpy
 
 from bert_classification.data.documents import read_documents
+from bert_classification.data.exports import Unlabelled
 from bert_classification.data.outcomes import sentence_of
 from bert_classification.data.records import Record
 
 UNREADABLE = "unreadable record"
+LOCATED = re.compile(r"(.+?, (?:lines? \d+(?: to \d+)?|question [^:]+)): (.*)", re.DOTALL)
+"""A message that begins with the location."""
 SHORT = 8
 """Word pieces below which a line of running text, such as a heading, may well occur twice."""
 
@@ -81,13 +85,17 @@ class TaskChecks:
     def rows(self, path: str) -> Iterator[Union[Row, Finding]]:
         """Yields what a file holds, in its order; a finding where a record is none."""
         for record in self.reader.records(path):
+            if isinstance(record.values, Unlabelled):
+                continue
             try:
                 yield self.row(record)
             except Exception as error:
-                yield Finding(self.kind_of(error), record.location, sentence_of(error))
+                yield self.refusal(error, record.location)
 
     def row(self, record: Record) -> Row:
         """Lets the reader parse a record; `RecordError` where it is none."""
+        if record.error is not None:
+            raise record.error
         example = self.reader.parse(record.values, record.location, labelled=True)
         return Row(
             record.location,
@@ -112,6 +120,13 @@ class TaskChecks:
         """Yields the kind and the sentence of each defect of a single record."""
         return ()
 
+    def refusal(self, error: Exception, location: str) -> Finding:
+        """Makes a finding of the reason why a record is refused, which may say itself where."""
+        sentence = sentence_of(error)
+        match = LOCATED.fullmatch(sentence)
+        kind = self.kind_of(error)
+        return Finding(kind, match[1], match[2]) if match else Finding(kind, location, sentence)
+
     def kind_of(self, error: Exception) -> str:
         """Names the kind of defect for which a record is refused."""
         return UNREADABLE
@@ -128,21 +143,20 @@ class TaskChecks:
 class TextChecks(TaskChecks):
     """
     The same for tasks that read running text too: there a document, up to the next blank line, is
-    a row.
+    a row. Where documents are read sentence by sentence, a single one is a defect.
     """
 
-    format = "text"
     min_compared = SHORT
     is_cut = False
 
     def rows(self, path: str) -> Iterator[Union[Row, Finding]]:
-        if not self.reader.is_plain(path, self.format):
+        if not self.reader.is_plain(path):
             yield from super().rows(path)
             return
         for document in read_documents(path, self.reader.encoding):
             location = f"{path}, line {document[0][0]}"
             defects = []
-            if self.format == "documents" and len(document) == 1:
+            if self.reader.plain_format == "documents" and len(document) == 1:
                 message = "a document of one sentence, which has no next one."
                 defects = [Finding("lone sentence", location, message)]
             yield Row(location, [" ".join(text for _, text in document)], defects=defects)

@@ -1,13 +1,14 @@
 """Files opened as text: gzipped or not, with errors that name the file and the line."""
 
 import codecs
+import glob
 import gzip
 import io
 import os
 import re
 import zlib
 from contextlib import suppress
-from typing import Any, BinaryIO, Iterator, TextIO, cast
+from typing import Any, BinaryIO, Iterator, Sequence, TextIO, Union, cast
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.common.file_utils import cached_path
@@ -18,23 +19,47 @@ DAMAGED = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a gzip file raises that was cut off or changed."""
 
 
+def expand_paths(paths: Union[str, os.PathLike, Sequence[str]]) -> list[str]:
+    """
+    Lists the files of a path, which may be a glob such as `data/*.jsonl`, or of a list of such.
+
+    # Raises
+
+    `ConfigurationError` for a glob that no file fits, for an empty list, and for what is no path.
+    """
+    if isinstance(paths, (list, tuple)):
+        if not paths:
+            raise ConfigurationError("the list of files to read is empty; expected a path.")
+        return [path for each in paths for path in expand_paths(each)]
+    if not isinstance(paths, (str, os.PathLike)):
+        raise ConfigurationError(f"expected the path of a file, or a list of such; got {paths!r}.")
+    path = os.fspath(paths)
+    if "://" in path or os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(glob.glob(path, recursive=True))
+    if not found:
+        raise ConfigurationError(f"{path}: no file fits this pattern.")
+    return found
+
+
 def open_text(path: str, encoding: str = "utf-8") -> TextIO:
     """
     Opens a text file, gzipped or not; a line that is not in its encoding raises
     `ConfigurationError`.
     """
-    return _DecodedFile(path, _local_path(path), encoding)
+    return _DecodedFile(path, local_path(path), encoding)
 
 
 def open_bytes(path: str) -> BinaryIO:
     """Opens a file for its bytes, gzipped or not."""
     try:
-        return _open_binary(_local_path(path))
+        return _open_binary(local_path(path))
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _local_path(path: str) -> str:
+def local_path(path: str) -> str:
+    """Finds a file, or fetches that of a URL; `ConfigurationError` when there is none."""
     try:
         return str(cached_path(path))
     except FileNotFoundError as error:

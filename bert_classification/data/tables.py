@@ -10,6 +10,7 @@ from bert_classification.data.draft import Draft
 from bert_classification.data.files import read_lines
 from bert_classification.data.json_values import shorten
 from bert_classification.data.records import FORMATS, guess_format, read_records, read_rows
+from bert_classification.data.records import ROWS as ROW_FORMATS
 
 ROWS = 1000
 """How many rows of a file are looked at for its columns."""
@@ -90,7 +91,7 @@ def find_format(path: str, draft: Draft) -> str:
 
 def read_table(path: str, format: str, encoding: str) -> Table:
     """Reads the first rows of a file; of `tsv` and `csv` it is told whether they have a header."""
-    if format == "jsonl":
+    if format not in ROW_FORMATS:
         records = islice(read_records(path, format, None, encoding), ROWS)
         values = [record.values for record in records]
         columns = list(dict.fromkeys(key for each in values for key in each))
@@ -234,7 +235,7 @@ def propose_columns(
             columns = draft.set("dataset_reader.columns", columns, _why(table, format))
     else:
         has_numbers = all(isinstance(column, int) for column in columns.values())
-        if has_numbers and format != "jsonl":
+        if has_numbers and format in ROW_FORMATS:
             table = _by_number(path, format, encoding)
     named = {key: str(column) for key, column in (columns or {}).items()}
     rows = [_under_keys(row, named) for row in table.rows]
@@ -258,5 +259,5 @@ def _why(table: Table, format: str) -> str:
             f"No header in line 1: columns by their numbers, 0 to {len(table.columns) - 1}, told "
             "by what stands in them."
         )
-    kind = "keys" if format == "jsonl" else "header"
+    kind = "header" if format in ROW_FORMATS else "keys"
     return f"The {kind} of the file: {shorten(', '.join(table.columns), 200)}."

@@ -98,8 +98,13 @@ def get_flag(values: Mapping[str, Any], key: str, default: bool = False) -> bool
 
 
 def get_label(values: Mapping[str, Any], label_names: Optional[Sequence[str]]) -> str:
-    """Reads the value of `label` as a string, by its name where it is a number in `label_names`."""
+    """
+    Reads the value of `label` as a string, by its name where it is a number in `label_names`. As
+    tools write it, it may be the only one in a list.
+    """
     label = _get_gold(values)
+    if isinstance(label, list) and len(label) == 1:
+        label = label[0]
     if not isinstance(label, (str, int)):
         raise RecordError(f"`label`: expected a string or a whole number, got {describe(label)}.")
     return label_name(label, label_names)

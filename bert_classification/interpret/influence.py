@@ -13,6 +13,7 @@ from allennlp.interpret.influence_interpreters.simple_influence import get_inver
 from allennlp.nn.util import move_to_device
 from torch import Tensor
 
+from bert_classification.data.files import expand_paths
 from bert_classification.data.outcomes import replace_successes, successes
 from bert_classification.interpret.gradients import build, label_as_predicted, metrics_apart
 from bert_classification.predictor import BertPredictor, check_count
@@ -226,7 +227,7 @@ class Influence:
         }
 
 
-def read_training(reader: BertReader, path: str) -> Iterator[TrainingRecord]:
+def read_training(reader: BertReader, path: Any) -> Iterator[TrainingRecord]:
     """
     Reads the records of a file, each with its location.
 
@@ -234,7 +235,7 @@ def read_training(reader: BertReader, path: str) -> Iterator[TrainingRecord]:
 
     `ConfigurationError` for one that is not what the task expects.
     """
-    located = list(reader.examples(path))
+    located = [each for file in expand_paths(path) for each in reader.examples(file)]
     instances = reader.to_instances([example for _, example in located])
     for (location, example), instance in zip(located, instances):
         yield TrainingRecord(location, example, instance)

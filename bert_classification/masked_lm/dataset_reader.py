@@ -49,6 +49,8 @@ class BertForMaskedLMReader(BertReader):
         for. Blank lines of plain text are passed over.
     """
 
+    plain_format = "text"
+
     def __init__(
         self, block_size: Optional[int] = None, line_by_line: bool = False, **kwargs
     ) -> None:
@@ -63,7 +65,7 @@ class BertForMaskedLMReader(BertReader):
             )
 
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
-        if not self.is_plain(path, "text"):
+        if not self.is_plain(path):
             yield from super().examples(path)
             return
         empty = True

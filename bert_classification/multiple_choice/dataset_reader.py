@@ -5,7 +5,7 @@ import numpy
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import LabelField, ListField, MetadataField
 
-from bert_classification.data.records import FORMATS, Record, RecordError, guess_format
+from bert_classification.data.records import FORMATS, Record, RecordError
 from bert_classification.data.segments import join_segments
 from bert_classification.multiple_choice.articles import questions_of, read_articles
 from bert_classification.multiple_choice.shapes import gold_index, read_question
@@ -39,9 +39,13 @@ class BertForMultipleChoiceReader(BertReader):
         See `BertReader`.
     """
 
+    formats = {**FORMATS, ".txt": "race"}
+
+    def format_of(self, path: str) -> Optional[str]:
+        return super().format_of(path) or ("race" if Path(path).is_dir() else None)
+
     def records(self, path: str) -> Iterable[Record]:
-        guessed = "race" if Path(path).is_dir() else guess_format(path, {**FORMATS, ".txt": "race"})
-        if (self.format or guessed) == "race":
+        if self.format_of(path) == "race":
             records: Iterable[Record] = read_articles(path, self.encoding)
         else:
             records = super().records(path)

@@ -3,5 +3,4 @@
 from bert_classification.data.checks import TextChecks
 
 
-class Checks(TextChecks):
-    format = "documents"
+Checks = TextChecks

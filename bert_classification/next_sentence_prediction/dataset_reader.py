@@ -38,6 +38,8 @@ class BertForNextSentencePredictionReader(BertReader):
         Let documents of one sentence give no pair of their own; otherwise they are an error.
     """
 
+    plain_format = "documents"
+
     def __init__(self, seed: int = 0, skip_lone_sentences: bool = False, **kwargs) -> None:
         super().__init__(**kwargs)
         self.label_names = self._names = names_of_labels(self.label_names)
@@ -45,7 +47,7 @@ class BertForNextSentencePredictionReader(BertReader):
         self._skip_lone_sentences = skip_lone_sentences
 
     def records(self, path: str) -> Iterable[Record]:
-        if self.is_plain(path, "documents"):
+        if self.is_plain(path):
             return read_pairs(path, self.encoding, self._seed, self._skip_lone_sentences)
         return super().records(path)
 

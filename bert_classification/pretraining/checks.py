@@ -6,7 +6,5 @@ from bert_classification.data.checks import TextChecks
 
 
 class Checks(TextChecks):
-    format = "documents"
-
     def texts(self, example: Any) -> Sequence[str]:
         return example.texts

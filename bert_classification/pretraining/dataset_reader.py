@@ -1,9 +1,10 @@
-from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence, Union
 
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
+from bert_classification.data.records import Record, read_neighbours
 from bert_classification.data.segments import join_segments
 from bert_classification.data.values import get_text
 from bert_classification.objectives.mask_filling import FillMaskQuery, parse_fill_mask_query
@@ -58,6 +59,8 @@ class BertForPreTrainingReader(BertReader):
         The words of the files for `is_next` and `not_next`, in this order.
     """
 
+    plain_format = "documents"
+
     def __init__(
         self,
         short_seq_prob: float = 0.1,
@@ -81,8 +84,12 @@ class BertForPreTrainingReader(BertReader):
         )
         self._skip_lone_sentences = skip_lone_sentences
 
+    def records_to_predict(self, path: str) -> Iterable[Record]:
+        """Of documents the pairs are neighbours, none of which is replaced."""
+        return read_neighbours(path, self.encoding) if self.is_plain(path) else self.records(path)
+
     def examples(self, path: str) -> Iterator[tuple[str, Example]]:
-        if not self.is_plain(path, "documents"):
+        if not self.is_plain(path):
             yield from super().examples(path)
             return
         pairs = read_segments(

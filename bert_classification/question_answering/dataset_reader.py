@@ -8,7 +8,7 @@ from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import ListField, MetadataField, TensorField
 
 from bert_classification.data.label_field import IGNORE_INDEX
-from bert_classification.data.records import FORMATS, Record, RecordError, guess_format
+from bert_classification.data.records import FORMATS, Record, RecordError, begins_list
 from bert_classification.data.segments import join_segments
 from bert_classification.data.values import get_flag, get_text
 from bert_classification.question_answering.spans import (
@@ -74,6 +74,8 @@ class BertForQuestionAnsweringReader(BertReader):
         The most pieces of a question; longer ones are cut and counted.
     """
 
+    formats = {**FORMATS, ".json": "squad"}
+
     def __init__(self, doc_stride: int = 128, max_query_length: int = 64, **kwargs) -> None:
         super().__init__(**kwargs)
         if doc_stride < 1:
@@ -87,8 +89,13 @@ class BertForQuestionAnsweringReader(BertReader):
         self._doc_stride = doc_stride
         self._max_query_length = max_query_length
 
+    def format_of(self, path: str) -> Optional[str]:
+        format = super().format_of(path)
+        is_list = format == "squad" != self.format and begins_list(path, self.encoding)
+        return "jsonl" if is_list else format
+
     def records(self, path: str) -> Iterable[Record]:
-        if (self.format or guess_format(path, {**FORMATS, ".json": "squad"})) == "squad":
+        if self.format_of(path) == "squad":
             return read_squad(path, self.encoding)
         return super().records(path)
 

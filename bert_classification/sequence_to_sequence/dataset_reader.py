@@ -1,12 +1,12 @@
 import logging
-from typing import Any, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Iterable, Mapping, NamedTuple, Optional, Sequence
 
 import numpy
 from allennlp.common.checks import ConfigurationError
 from allennlp.data import DatasetReader, Field, Instance
 from allennlp.data.fields import MetadataField
 
-from bert_classification.data.records import RecordError
+from bert_classification.data.records import Record, RecordError
 from bert_classification.data.segments import cut_segments, join_segments
 from bert_classification.data.text_field import WordPieceField
 from bert_classification.data.values import get_flag, get_text
@@ -71,6 +71,9 @@ class BertForSequenceToSequenceReader(BertReader):
             "target": self._limit("max_target_pieces", max_target_pieces),
         }
         self._long_text = long_text
+
+    def records(self, path: str) -> Iterable[Record]:
+        return map(_with_target, super().records(path))
 
     def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         source = get_text(values, "source", "text")
@@ -144,3 +147,12 @@ class BertForSequenceToSequenceReader(BertReader):
             whole_words = self.tokenizer if self.indexer.truncate_whole_words else None
             ids, _ = cut_segments(ids, None, limit - 2, whole_words)
         return self.field(*join_segments(self.tokenizer, ids, None))
+
+
+def _with_target(record: Record) -> Record:
+    """Takes the text that doccano has in a list, as `label`."""
+    label = record.values.get("label")
+    if "target" in record.values or not isinstance(label, list) or not label:
+        return record
+    values = {key: value for key, value in record.values.items() if key != "label"}
+    return record._replace(values={**values, "target": label[0]})

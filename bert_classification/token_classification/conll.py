@@ -36,8 +36,8 @@ def read_columns(
 
     # Raises
 
-    `ConfigurationError` that names file and line, when the file holds no sentence, when a line has
-    not as many columns as the lines before it, or when a tag is not of the scheme.
+    `ConfigurationError` when the file holds no sentence. A sentence in which a line has not as many
+    columns as the lines before it, or a tag that is not of the scheme, has an `error`.
     """
     width = 0
     for separates, lines in groupby(read_lines(path, encoding), lambda line: _separates(line[1])):
@@ -45,7 +45,11 @@ def read_columns(
             continue
         rows = [(number, split_columns(line)) for number, line in lines]
         width = width or len(rows[0][1])
-        _check(rows, path, tag_scheme, width, columns)
+        try:
+            _check(rows, path, tag_scheme, width, columns)
+        except RecordError as error:
+            yield Record({}, path, rows[0][0], error)
+            continue
         word, tag = _tokens_and_tags(width, columns)
         tokens, tags = [row[word] for _, row in rows], [row[tag] for _, row in rows]
         yield Record({"tokens": tokens, "tags": tags}, path, rows[0][0])
@@ -93,7 +97,7 @@ def _check(
             if not word:
                 raise RecordError("`tokens`: the first column is empty; expected a word.")
         except RecordError as error:
-            raise ConfigurationError(f"{path}, line {number}: {error}") from error
+            raise RecordError(f"{path}, line {number}: {error}") from error
 
 
 def _check_width(row: list[str], width: int, columns: Optional[Columns]) -> None:

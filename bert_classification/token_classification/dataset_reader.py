@@ -14,8 +14,6 @@ from bert_classification.data.records import (
     Record,
     RecordError,
     describe,
-    guess_format,
-    read_records,
 )
 from bert_classification.data.segments import join_segments
 from bert_classification.data.values import check_label, check_unicode, get_flag, get_text
@@ -27,6 +25,11 @@ from bert_classification.token_classification.alignment import (
     join_words,
     pieces_of_words,
     words_in_windows,
+)
+from bert_classification.token_classification.character_spans import (
+    ALIGNMENTS,
+    get_spans,
+    tags_of_spans,
 )
 from bert_classification.token_classification.conll import EXTENSIONS, read_columns
 from bert_classification.token_classification.piece_fields import (
@@ -63,6 +66,11 @@ class BertForTokenClassificationReader(BertReader):
     words, or `text` (or `sentence`), which the tokenizer `bert-basic` splits into words, and
     `tags`, one for each word. Where a record has both, `tokens` counts.
 
+    Without `tags` the spans count: `entities`, a list of `{"start": ..., "end": ..., "type": ...}`,
+    in characters of `text`, or of the tokens with a blank between them. So do the exports of
+    doccano, Label Studio, Prodigy, spaCy and brat. Beside a `text`, `tokens` may be objects with
+    `start` and `end`, the words that a tool has found.
+
     Nothing is cut: a text that is longer than `max_pieces` becomes several windows that overlap,
     and each word belongs to the window in which it has most context. Instances have the fields
     `tokens` and `word_ids`, a list of windows each, `words`, and, when labelled, `tags`, or else
@@ -76,6 +84,10 @@ class BertForTokenClassificationReader(BertReader):
         See `BertReader`. `columns` of a file in CoNLL columns are numbers.
     tag_scheme : `str`, optional (default = `IOB2`)
         The scheme of the tags in the data: `IOB1`, `IOB2` or `BIOES`.
+    span_alignment : `str`, optional (default = `error`)
+        What becomes of a span that cuts a word: `expand` takes in the whole word, `contract` leaves
+        it out, `drop` leaves out the span, and the log counts these; `error` stops. With each of
+        the three the longest of several spans that overlap stays.
     doc_stride : `int`, optional
         How many word pieces a window begins after the one before it; by default half a window.
     label_all_pieces : `bool`, optional (default = `False`)
@@ -84,16 +96,25 @@ class BertForTokenClassificationReader(BertReader):
         The namespace of the tags in the vocabulary.
     """
 
+    formats = {**FORMATS, **EXTENSIONS}
+
     def __init__(
         self,
         tag_scheme: str = "IOB2",
         doc_stride: Optional[int] = None,
         label_all_pieces: bool = False,
         label_namespace: str = "labels",
+        span_alignment: str = "error",
         **kwargs,
     ) -> None:
         super().__init__(**kwargs)
         self._tag_scheme = check_scheme(tag_scheme, "dataset_reader.tag_scheme")
+        if span_alignment not in ALIGNMENTS:
+            raise ConfigurationError(
+                f"`dataset_reader.span_alignment` is {span_alignment!r}; expected one of "
+                f"{', '.join(ALIGNMENTS)}."
+            )
+        self._span_alignment = span_alignment
         self._tag_names = self.label_names and iob2_names(self.label_names, tag_scheme)
         self._window = self.tokenizer.max_pieces - 2
         self._doc_stride = max(self._window // 2, 1) if doc_stride is None else doc_stride
@@ -104,15 +125,15 @@ class BertForTokenClassificationReader(BertReader):
         self._splitter = BertBasicTokenizer()
 
     def records(self, path: str) -> Iterable[Record]:
-        name = self.format or guess_format(path, {**FORMATS, **EXTENSIONS})
+        name = self.format_of(path)
         if name == "conll":
             return read_columns(path, self._tag_scheme, self.columns, self.encoding)
-        if name != "jsonl":
+        if name is None or name in ("tsv", "csv"):
             raise ConfigurationError(
-                f"{path}: cannot tell the format {self.format or 'from the extension'}; set "
-                "`dataset_reader.format` to one of conll, jsonl."
+                f"{path}: cannot tell the format {name or 'from the extension'}; set "
+                "`dataset_reader.format` to one of conll, jsonl, or a tool's."
             )
-        return read_records(path, name, self.columns, self.encoding)
+        return super().records(path)
 
     def parse(self, values: Mapping[str, Any], location: str, labelled: bool) -> Example:
         words = self._words(values)
@@ -149,6 +170,15 @@ class BertForTokenClassificationReader(BertReader):
         )
 
     def report(self, path: str) -> None:
+        for name in ("expanded", "contracted", "dropped"):
+            if self.counts[name]:
+                logger.warning(
+                    "%s: %d spans were %s (`dataset_reader.span_alignment` is %s).",
+                    path,
+                    self.counts[name],
+                    name,
+                    self._span_alignment,
+                )
         if self.counts["repaired tags"]:
             logger.warning(
                 "%s: %d tags were repaired, as they are not %s (`dataset_reader.tag_scheme`).",
@@ -165,8 +195,11 @@ class BertForTokenClassificationReader(BertReader):
             )
 
     def _words(self, values: Mapping[str, Any]) -> Words:
-        if values.get("tokens") is not None:
-            words = join_words(_check_tokens(values["tokens"]))
+        tokens = values.get("tokens")
+        if isinstance(tokens, list) and tokens and isinstance(tokens[0], dict):
+            words = _words_at(get_text(values, "text", "sentence"), tokens)
+        elif tokens is not None:
+            words = join_words(_check_tokens(tokens))
         elif not any(key in values for key in ("text", "sentence")):
             given = ", ".join(f"`{key}`" for key in values) or "no keys"
             raise RecordError(f"no key `tokens` or `text`; the record has {given}.")
@@ -184,7 +217,7 @@ class BertForTokenClassificationReader(BertReader):
 
     def _tags(self, values: Mapping[str, Any], words: Words) -> list[str]:
         if values.get("tags") is None:
-            raise RecordError("no key `tags`; training and evaluation need it.")
+            return self._tags_of_spans(values, words)
         if not isinstance(values["tags"], list):
             raise RecordError(f"`tags`: expected a list, got {describe(values['tags'])}.")
         tags = [tag_name(tag, self.label_names) for tag in values["tags"]]
@@ -196,6 +229,14 @@ class BertForTokenClassificationReader(BertReader):
         converted = to_iob2(tags, self._tag_scheme)
         self.counts["repaired tags"] += count_malformed(tags, converted, self._tag_scheme)
         return converted
+
+    def _tags_of_spans(self, values: Mapping[str, Any], words: Words) -> list[str]:
+        # As doccano has it for a text without spans.
+        empty = values.get("entities") is None and [] in (values.get("label"), values.get("labels"))
+        if values.get("entities") is None and not empty:
+            raise RecordError("no key `tags` or `entities`; training and evaluation need one.")
+        spans = [] if empty else get_spans(values, words.text)
+        return tags_of_spans(words, spans, self._span_alignment, self.counts)
 
     def _instance(self, example: Example, encoding: Encoding) -> Instance:
         ids, word_ids = pieces_of_words(encoding, len(example.words.starts), self.tokenizer.unk_id)
@@ -216,6 +257,35 @@ class BertForTokenClassificationReader(BertReader):
         else:
             fields["tags"] = self.tags_field(example.tags, windows, example.location)
         return Instance(fields)
+
+
+def _words_at(text: str, tokens: list[Any]) -> Words:
+    """Makes the words that a tool has found in a text."""
+    starts, ends, end = array("i"), array("i"), 0
+    for number, token in enumerate(tokens, 1):
+        start, stop = _place(token)
+        if not end <= start < stop:
+            raise RecordError(
+                f"`tokens`: expected words in their order, with `start` and `end`, got "
+                f"{describe(token)} (word {number})."
+            )
+        if stop > len(text):
+            raise RecordError(
+                f"`tokens`: word {number} ends at character {stop}, but the text has {len(text)}."
+            )
+        end = stop
+        if text[start:stop].strip():
+            starts.append(start)
+            ends.append(stop)
+    if not starts:
+        raise RecordError("`tokens`: no word in it, only white space.")
+    return Words(text, starts, ends)
+
+
+def _place(token: Any) -> tuple[int, int]:
+    """Gives start and end of a word, of what is none two numbers that cannot be."""
+    start, end = (token.get(key) if isinstance(token, dict) else None for key in ("start", "end"))
+    return (start, end) if type(start) is int and type(end) is int else (-1, -1)
 
 
 def _check_tokens(tokens: Any) -> list[str]:

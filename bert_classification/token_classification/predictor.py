@@ -55,6 +55,11 @@ class BertForTokenClassificationPredictor(BertPredictor):
     segment_keys = ("text",)
     tells_doubt = True
     asks_for_doubt = {"probs": True}
+    writes_tags = True
+
+    @property
+    def writes_lines(self) -> bool:  # type: ignore[override]
+        return self._format == "json"
 
     @property
     def labels(self) -> Sequence[str]:
@@ -95,9 +100,20 @@ class BertForTokenClassificationPredictor(BertPredictor):
     def dump_line(self, outputs: JsonDict) -> str:
         if self._format == "json":
             return super().dump_line(outputs)
+        return self.dump_conll(outputs)
+
+    def dump_conll(self, outputs: JsonDict) -> str:
+        """Writes an output in columns; an error on a line that readers of them pass over."""
         if "error" in outputs:
             return to_columns(["-DOCSTART-"], [super().dump_line(outputs).strip()])
         return to_columns(outputs["tokens"], outputs["tags"])
+
+    def _carried(self, record: JsonDict) -> dict[str, Any]:
+        carried = super()._carried(record)
+        if "entities" in carried:
+            # The output has its own.
+            carried = {"gold": carried.pop("entities"), **carried}
+        return carried
 
     def predictions_to_labeled_instances(
         self, instance: Instance, outputs: dict[str, Any]

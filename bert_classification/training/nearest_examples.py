@@ -20,6 +20,8 @@ from bert_classification.archives.nearest import (
 )
 from bert_classification.bert.pooled import pooled_vectors
 from bert_classification.data.batch_sampler import token_batches
+from bert_classification.data.exports import Unlabelled
+from bert_classification.data.files import expand_paths
 from bert_classification.data.outcomes import sentence_of
 from bert_classification.data.records import Record
 from bert_classification.data.text_field import num_word_pieces
@@ -96,7 +98,7 @@ class NearestExamplesCallback(TrainerCallback):
                 sentence_of(error),
             )
 
-    def _keep(self, model: Any, reader: Any, path: str) -> None:
+    def _keep(self, model: Any, reader: Any, path: Any) -> None:
         records = sample_evenly(reader, path, self._max_examples)
         examples = [reader.parse_labelled(record) for record in records]
         vectors = compute_vectors(model, reader.to_instances(examples))
@@ -109,11 +111,13 @@ class NearestExamplesCallback(TrainerCallback):
         save_nearest(self.serialization_dir, vectors, kept)
 
 
-def sample_evenly(reader: Any, path: str, count: int) -> list[Record]:
+def sample_evenly(reader: Any, path: Any, count: int) -> list[Record]:
     """Takes up to so many records of a file, at even distances, of those that are trained on."""
 
     def records() -> Iterable[Record]:
-        return islice(reader.records(path), reader.max_instances)
+        found = (record for each in expand_paths(path) for record in reader.records(each))
+        labelled = (record for record in found if not isinstance(record.values, Unlabelled))
+        return islice(labelled, reader.max_instances)
 
     total = sum(1 for _ in records())
     count = min(count, total)

@@ -94,7 +94,7 @@ class TestReader:
             ({"text": "a"}, "no key `label`"),
             ({"text": "a", "label": None}, "`label` is null"),
             ({"text": "a", "label": " "}, "`label` is empty"),
-            ({"text": "a", "label": ["x"]}, "`label`: expected a string or a whole number"),
+            ({"text": "a", "label": ["x", "y"]}, "`label`: expected a string or a whole number"),
         ],
     )
     def test_a_bad_record_is_named_with_file_line_and_key(self, tmp_path, line, message) -> None:

@@ -63,9 +63,9 @@ def test_what_it_does_not_go_with(tmp_path) -> None:
     with pytest.raises(ConfigurationError, match="no meaning with `--use-dataset-reader`"):
         predict("classification", "in.txt", tmp_path, "--use-dataset-reader")
     with pytest.raises(SystemExit):
-        predict("classification", "in.txt", tmp_path, "--input-format", "csv")
+        predict("classification", "in.txt", tmp_path, "--input-format", "xlsx")
 
 
 def test_the_help_of_the_command_has_it(tmp_path) -> None:
     done = run_allennlp("predict", "--help", cwd=tmp_path)
-    assert "--input-format {json,text}" in done.stdout
+    assert "--input-format {json,text,tsv,csv," in done.stdout

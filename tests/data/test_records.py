@@ -53,7 +53,7 @@ def test_columns_rename_json_keys(tmp_path) -> None:
     [
         ("a.jsonl", b"", {}, "a.jsonl: no record"),
         ("a.jsonl", b'{"a": 1}\nnot json\n', {}, "a.jsonl, line 2: not valid JSON"),
-        ("a.jsonl", b"[1]\n", {}, "a.jsonl, line 1: expected a JSON object, got a list"),
+        ("a.jsonl", b"[1]\n", {}, "a.jsonl, line 1: expected a JSON object, got a number"),
         ("a.jsonl", b'{"text": "a"}\n{"text": "\xe9"}\n', {}, "a.jsonl, line 2: not utf-8"),
         ("a.jsonl", b'{"a": 1}\n', {"columns": {"text": "b"}}, "line 1: no key `b`.*columns.text"),
         ("a.jsonl", b'{"a": 1}\n', {"encoding": "utf-99"}, "no encoding 'utf-99'"),
