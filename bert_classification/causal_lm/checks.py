@@ -2,5 +2,4 @@
 
 from bert_classification.data.checks import TextChecks
 
-
 Checks = TextChecks

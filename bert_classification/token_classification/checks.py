@@ -39,5 +39,6 @@ class Checks(TaskChecks):
                 )
 
     def kind_of(self, error: Exception) -> str:
-        is_of_tags = "is not a tag of" in str(error)
-        return MALFORMED if is_of_tags else super().kind_of(error)
+        kinds = {"is not a tag of": MALFORMED, "cuts a word": "cut word"}
+        found = [kind for words, kind in kinds.items() if words in str(error)]
+        return found[0] if found else super().kind_of(error)

@@ -147,6 +147,16 @@ def test_tags(tmp_path) -> None:
     assert sections["train"]["labels"] == {"PER": 5, "LOC": 1}
 
 
+def test_spans_that_cut_a_word(tmp_path) -> None:
+    records = [
+        {"text": f"Berg {text(i)}", "entities": [{"start": 0, "end": 4, "type": "PER"}]}
+        for i in range(8)
+    ]
+    records[3]["entities"][0]["end"] = 3
+    findings, _ = check(tmp_path, "token_classification", {"train.jsonl": lines_of(records)})
+    assert places(findings) == [("cut word", "train.jsonl", 4)]
+
+
 def test_answers(tmp_path) -> None:
     def question(number: int, start: int, answer: str) -> dict[str, Any]:
         context = f"The key hangs in the hall. {text(number)}"
