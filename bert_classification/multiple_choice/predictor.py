@@ -25,6 +25,7 @@ class BertForMultipleChoicePredictor(BertPredictor):
         "choices": ["applaud", "sleep", "cook", "swim"],
     }
     takes_any_reader = True
+    tells_doubt = True
     segment_keys = ("prompt", "choices")
     attacked_keys = ("prompt",)
 

@@ -25,6 +25,7 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
         "text_pair": "She cut two thick slices of it and looked for the butter.",
     }
     takes_any_reader = True
+    tells_doubt = True
     segment_keys = ("text", "text_pair")
     labels = LABELS
     can_rank = True
