@@ -2,7 +2,8 @@
 What labels are worth that `allennlp select` asks for: a model is trained on 100 records drawn at
 random, and on 100 more at a time, which are drawn too or selected by the model so far.
 
-    python -m benchmarks.selection --data DIR --bert NAME --only sst2 --out selection.json
+    python -m benchmarks.selection --data DIR --bert NAME --only sst2 --out sst2.json
+    python -m benchmarks.selection --only sst2 --out sst2.json --picture sst2.svg
 
 `DIR` holds `SST-2/train.tsv` and `dev.tsv`, and `WNUT17/*.conll`.
 """
@@ -27,6 +28,7 @@ from allennlp.training.util import evaluate
 
 from bert_classification.commands.select import different, most_doubtful
 from bert_classification.data.records import read_records
+from bert_classification.evaluation.pictures import curves
 from bert_classification.token_classification.conll import read_columns
 
 AT_A_TIME = 100
@@ -73,15 +75,19 @@ TASKS = {"sst2": sst2, "wnut17": wnut17}
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--bert", required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--bert")
     parser.add_argument("--only", choices=TASKS, nargs="+", default=list(TASKS))
     parser.add_argument("--ways", choices=WAYS, nargs="+", default=WAYS[:3])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pool", type=int, default=3000, help="records that may be asked for")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="what is there is not done again")
+    parser.add_argument("--picture", type=Path, help="draw what is there, an SVG")
     options = parser.parse_args()
+    if options.picture is not None:
+        options.picture.write_text(picture(json.loads(options.out.read_text()), options.only[0]))
+        return
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
@@ -94,6 +100,23 @@ def main() -> None:
                     results[key] = curve(task, way, seed, options)
                     options.out.write_text(json.dumps(results, indent=1) + "\n")
                     print(key, results[key], flush=True)
+
+
+def picture(results: dict[str, list[float]], name: str) -> str:
+    """Draws the mean over the seeds that all ways have, of each way."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for key, values in results.items():
+        way, _, seed = key.removeprefix(f"{name}, ").rpartition(", ")
+        if key.startswith(name):
+            found.setdefault(way, {})[seed] = values
+    seeds = set.intersection(*(set(each) for each in found.values()))
+    lines = []
+    for way, by_seed in found.items():
+        means = [sum(each) / len(each) for each in zip(*(by_seed[seed] for seed in seeds))]
+        asked = [AT_A_TIME * (number + 1) for number in range(len(means))]
+        lines.append((way, asked, means))
+    title = f"{name}: the mean of {len(seeds)} seeds"
+    return curves(f"selection-{name}", title, lines, "labels asked for", "on development data").svg
 
 
 def curve(task: Task, way: str, seed: int, options: argparse.Namespace) -> list[float]:

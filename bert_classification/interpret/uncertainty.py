@@ -3,14 +3,14 @@
 import math
 from collections import Counter
 from contextlib import contextmanager
-from typing import Any, Callable, Hashable, Iterable, Iterator, Mapping
+from typing import Any, Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
 from allennlp.common.checks import ConfigurationError
 
-Distribution = Mapping[Hashable, float]
+Distribution = Mapping[Any, float]
 """The probability of each answer."""
-Run = list[Distribution]
+Run = Sequence[Distribution]
 """The distributions of one record, of the words of a text for example."""
 
 

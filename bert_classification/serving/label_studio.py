@@ -191,7 +191,7 @@ def find_control(schema: Any, kinds: tuple[str, ...], labels: list[str]) -> Cont
     for each in root.iter():
         if each.tag in kinds and each.get("toName") in texts:
             names = [
-                child.get("alias") or child.get("value", "")
+                str(child.get("alias") or child.get("value"))
                 for child in each.iter()
                 if child.tag in ("Choice", "Label")
             ]
@@ -243,6 +243,6 @@ def _region(control: Control, value: JsonDict, number: int) -> Optional[JsonDict
         if not value[key]:
             return None
     kind = control.kind.lower()
-    region = {"id": f"r{number}", "from_name": control.name, "to_name": control.to_name}
+    region: JsonDict = {"id": f"r{number}", "from_name": control.name, "to_name": control.to_name}
     region |= {"type": kind, "value": value}
     return region if score is None else {**region, "score": score}
