@@ -21,6 +21,7 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     check_data,
+    compare,
     convert,
     demo,
     embed,
@@ -30,6 +31,7 @@ from bert_classification.commands import (
     influence,
     init_config,
     probe,
+    report,
     select,
     to_safetensors,
 )

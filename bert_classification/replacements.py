@@ -35,6 +35,7 @@ from bert_classification.commands.config_files import (
 from bert_classification.commands.predict import Predict, PredictManager
 from bert_classification.commands.ranks import train_worker, with_refusals_of_ranks
 from bert_classification.commands.refusals import install_excepthook, with_excepthook
+from bert_classification.commands.report import with_reports
 from bert_classification.commands.serve import Serve
 from bert_classification.data.data_loader import OrderedDataLoader
 from bert_classification.training.checkpointer import WholeCheckpointer
@@ -139,9 +140,10 @@ REPLACEMENTS = (
     Replacement(
         train,
         "train_model",
-        with_refusals_of_ranks(with_config_checks(train.train_model)),
+        with_refusals_of_ranks(with_config_checks(with_reports(train.train_model))),
         "What a config alone shows to be wrong is said before anything is read, and what one of "
-        "several processes refuses is said as one would.",
+        "several processes refuses is said as one would; and a report at the end, where the config "
+        "asks for it.",
     ),
     Replacement(
         train,

@@ -4,8 +4,10 @@ from bert_classification.causal_lm.predictor import (
     BertForCausalLMPredictor,
     BertForCausalLMScoringPredictor,
 )
+from bert_classification.causal_lm.report import CausalLMLines
 
 __all__ = [
+    "CausalLMLines",
     "BertForCausalLM",
     "BertForCausalLMPredictor",
     "BertForCausalLMReader",

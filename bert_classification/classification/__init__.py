@@ -1,6 +1,7 @@
 from bert_classification.classification.dataset_reader import BertForClassificationReader
 from bert_classification.classification.model import BertForClassification
 from bert_classification.classification.predictor import BertForClassificationPredictor
+from bert_classification.classification.report import ClassificationLines
 from bert_classification.classification.zero_shot.predictor import BertForZeroShotPredictor
 
 __all__ = [
@@ -8,4 +9,5 @@ __all__ = [
     "BertForClassificationPredictor",
     "BertForClassificationReader",
     "BertForZeroShotPredictor",
+    "ClassificationLines",
 ]

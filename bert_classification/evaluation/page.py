@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Sequence, Union
 
+from allennlp.common.util import JsonDict
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -45,7 +46,6 @@ class Table(NamedTuple):
     header: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
-    kind = "table"
 
 
 class Picture(NamedTuple):
@@ -61,7 +61,6 @@ class Picture(NamedTuple):
     name: str
     title: str
     svg: str
-    kind = "picture"
 
     @property
     def inline(self) -> Markup:
@@ -70,6 +69,8 @@ class Picture(NamedTuple):
         for colour, variable in SCHEME.items():
             svg = svg.replace(colour, f"var(--{variable})")
         svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+        # A page has many pictures, and an id once.
+        svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{self.name}-", svg)
         return Markup(svg.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1))
 
 
@@ -96,12 +97,10 @@ class Texts(NamedTuple):
     items: Sequence[Text]
     anchor: str = ""
     note: str = ""
-    kind = "texts"
 
 
 class Paragraph(NamedTuple):
     text: str
-    kind = "paragraph"
 
 
 Part = Union[Table, Picture, Texts, Paragraph]
@@ -141,6 +140,25 @@ def marked(text: str, spans: Sequence[tuple[int, int, str, str]]) -> Markup:
     return Markup("").join([*parts, Markup("{}").format(text[done:])])
 
 
+def shaded(text: str, words: Sequence[JsonDict]) -> Markup:
+    """Shades the words of a text by how much they speak for the answer, or against it."""
+    most = max((abs(word["score"]) for word in words), default=0.0) or 1.0
+    parts, done = [], 0
+    for word in sorted(words, key=lambda each: each["start"]):
+        side = "for" if word["score"] >= 0 else "against"
+        parts.append(
+            Markup('{}<span class={} style="--share: {:.3f}" title="{:.3g}">{}</span>').format(
+                text[done : word["start"]],
+                side,
+                abs(word["score"]) / most,
+                word["score"],
+                text[word["start"] : word["end"]],
+            )
+        )
+        done = word["end"]
+    return Markup("").join([*parts, text[done:]])
+
+
 def write_page(
     path: Union[str, Path], title: str, subtitle: str, sections: Sequence[Section]
 ) -> None:
@@ -148,7 +166,13 @@ def write_page(
     template = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(_PAGE)
     style = Markup(STYLE_SHEET.read_text(encoding="utf-8") + _STYLE)
     page = template.render(
-        title=title, subtitle=subtitle, sections=sections, style=style, show=show, cut=_cut
+        title=title,
+        subtitle=subtitle,
+        sections=sections,
+        style=style,
+        kind=lambda part: type(part).__name__,
+        show=show,
+        cut=_cut,
     )
     with replace_file(path) as aside:
         aside.write_text(page, encoding="utf-8", errors="backslashreplace")
@@ -157,6 +181,8 @@ def write_page(
 def show(value: Any) -> str:
     """Words a value for people."""
     if isinstance(value, float):
+        if value != value:
+            return ""
         return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
@@ -175,7 +201,7 @@ main { display: block; }
 main > section { margin-top: 3rem; scroll-margin-top: 1rem; }
 main > section > h2 { font-size: 1.25rem; color: var(--ink); margin-bottom: 0.4rem; }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; margin-top: 1rem; }
-a { color: var(--accent); }
+a { color: var(--accent); } td a { color: inherit; }
 .parts { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; }
 .parts > * { max-width: 100%; }
 .parts > p, .parts > .texts { flex-basis: 100%; }
@@ -190,7 +216,9 @@ td { background: rgb(var(--shade) / calc(var(--share, 0) * 0.35)); }
 th:first-child { text-align: left; }
 td.words { text-align: left; white-space: normal; min-width: 12rem; }
 thead th { position: sticky; top: 0; background: var(--paper); vertical-align: bottom; }
-.texts > article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 0.8rem 1rem; margin-top: 0.8rem; }
+.items > article { background: var(--card); border: 1px solid var(--line); border-radius: 12px; padding: 0.8rem 1rem; margin-top: 0.8rem; }
+.items { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 28rem), 1fr)); gap: 0 0.8rem; }
+.texts article { min-width: 0; }
 .texts h4 { margin: 0; font-size: 0.95rem; }
 .texts article p { font-family: var(--serif); white-space: pre-wrap; margin-top: 0.4rem; }
 .texts article p b { font: 600 0.8rem var(--sans); color: var(--soft); }
@@ -198,6 +226,9 @@ thead th { position: sticky; top: 0; background: var(--paper); vertical-align: b
 .led { display: none; } .led:target { display: block; }
 mark { color: inherit; background: none; border-bottom: 3px solid; border-radius: 2px; }
 mark.good { border-color: var(--accent); } mark.bad { border-color: var(--warn); }
+.for, .against { border-radius: 3px; border-bottom: 2px solid transparent; }
+.for { background: rgb(var(--shade) / calc(var(--share) * 0.5)); border-color: var(--accent); }
+.against { background: color-mix(in srgb, var(--warn) calc(var(--share) * 40%), transparent); border-color: var(--warn); }
 mark.gold { border-color: var(--edge); border-bottom-style: dashed; }
 """  # noqa: E501
 
@@ -215,11 +246,11 @@ _PAGE = """<!doctype html>
 <section id="s{{ loop.index }}" aria-labelledby="h{{ loop.index }}">
 <h2 id="h{{ loop.index }}">{{ section.heading }}</h2><div class="parts">
 {% for part in section.parts %}
-{% if part.kind == "paragraph" %}<p class="soft">{{ part.text }}</p>
-{% elif part.kind == "picture" %}<figure role="img" aria-label="{{ part.title }}">
+{% if kind(part) == "Paragraph" %}<p class="soft">{{ part.text }}</p>
+{% elif kind(part) == "Picture" %}<figure role="img" aria-label="{{ part.title }}">
 <figcaption aria-hidden="true">{{ part.title }}</figcaption>{{ part.inline }}</figure>
-{% elif part.kind == "table" %}<div class="table">
-<div class="scroll" tabindex="0" role="region" aria-label="{{ part.caption }}"><table>
+{% elif kind(part) == "Table" %}<div class="table">
+<div class="scroll" tabindex="0" role="region" aria-label="{{ part.caption }}, table"><table>
 <caption>{{ part.caption }}</caption><thead><tr>
 {% for name in part.header %}<th scope="col">{{ name }}</th>{% endfor %}</tr></thead><tbody>
 {% for row in part.rows %}<tr>{% for cell in row %}
@@ -233,10 +264,10 @@ _PAGE = """<!doctype html>
 {% else %}<div class="texts{% if part.anchor %} led{% endif %}"
 {%- if part.anchor %} id="{{ part.anchor }}"{% endif %}><h3>{{ part.caption }}</h3>
 {% if part.note %}<p class="soft">{{ part.note }}</p>{% endif %}
-{% for item in part["items"] %}<article><h4>{{ item.heading }}</h4>
+<div class="items">{% for item in part["items"] %}<article><h4>{{ item.heading }}</h4>
 {% for name, text in item.lines %}<p>{% if name %}<b>{{ name }}</b> {% endif %}{{ cut(text) }}</p>
 {% endfor %}{% if item.place %}<div class="place">{{ item.place }}</div>{% endif %}</article>
-{% endfor %}</div>
+{% endfor %}</div></div>
 {% endif %}
 {% endfor %}</div></section>
 {% endfor %}</main></body></html>

@@ -43,12 +43,13 @@ def draw(
     """
     # It takes a second to import.
     import matplotlib
+    from cycler import cycler
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: Any = {
         **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
         "axes.edgecolor": SOFT,
-        "axes.prop_cycle": matplotlib.cycler(color=SERIES),
+        "axes.prop_cycle": cycler(color=SERIES),
         "axes.spines.right": False,
         "axes.spines.top": False,
         "figure.facecolor": CARD,
@@ -59,6 +60,8 @@ def draw(
         # Text stays text, and the same picture the same file.
         "svg.fonttype": "none",
         "svg.hashsalt": name,
+        # A label may have dollars in it.
+        "text.parse_math": False,
     }
     with matplotlib.rc_context(settings):
         figure = Figure(figsize=size, layout="constrained")

@@ -5,8 +5,10 @@ from bert_classification.next_sentence_prediction.model import BertForNextSenten
 from bert_classification.next_sentence_prediction.predictor import (
     BertForNextSentencePredictionPredictor,
 )
+from bert_classification.next_sentence_prediction.report import NextSentenceLines
 
 __all__ = [
+    "NextSentenceLines",
     "BertForNextSentencePrediction",
     "BertForNextSentencePredictionPredictor",
     "BertForNextSentencePredictionReader",

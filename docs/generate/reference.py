@@ -11,6 +11,7 @@ from allennlp.commands.subcommand import Subcommand
 from allennlp.common import Registrable
 
 from bert_classification.data.from_scratch import BertFromScratch
+from bert_classification.evaluation.task_lines import TaskLines
 from docs.generate.parameters import GIVEN, Key, keys_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -81,7 +82,8 @@ def registered() -> list[Registered]:
         Registered(registry.__name__, name, kind, getattr(kind, constructor or "", None))
         for registry, names in Registrable._registry.items()
         for name, (kind, constructor) in names.items()
-        if kind.__module__.startswith("bert_classification.") and registry is not Subcommand
+        if kind.__module__.startswith("bert_classification.")
+        and registry not in (Subcommand, TaskLines)
     ]
 
 
