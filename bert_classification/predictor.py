@@ -98,6 +98,9 @@ class BertPredictor(Predictor):
         Those of them whose words an attack may change; by default all.
     can_abstain : `bool`
         Whether the output for a record tells how sure it is; see `judge`.
+    tells_doubt : `bool`
+        Whether `distributions` tells how sure a prediction is, of a record that has
+        `asks_for_doubt` too.
     writes_lines : `bool`
         Whether `dump_line` writes one line of JSON.
     writes_tags : `bool`
@@ -118,6 +121,8 @@ class BertPredictor(Predictor):
     segment_keys: tuple[str, ...] = ()
     attacked_keys: tuple[str, ...] = ()
     can_abstain: bool = False
+    tells_doubt: Any = False
+    asks_for_doubt: JsonDict = {}
     writes_lines: Any = True
     writes_tags: bool = False
     can_embed: Any = False
@@ -326,6 +331,10 @@ class BertPredictor(Predictor):
         """Tells how sure an output is of an answer, from 0 to 1."""
         index = answer if isinstance(answer, int) else list(self.labels).index(answer)
         return output["probs"][index]
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        """Gives the probability of each answer; of a text with several, of each of them."""
+        return [dict(enumerate(output["probs"]))]
 
     def wanted(self, target: Any) -> JsonDict:
         """

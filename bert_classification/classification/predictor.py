@@ -64,6 +64,11 @@ class BertForClassificationPredictor(BertPredictor):
         self._positive = labels.index(known[0]) if len(known) == 1 else None
 
     @property
+    def tells_doubt(self) -> bool:
+        objective = getattr(self._model, "objective", None)
+        return objective is not None and not isinstance(objective, Regression)
+
+    @property
     def can_rank(self) -> bool:
         objective = getattr(self._model, "objective", None)
         return self._positive is not None or isinstance(objective, Regression)
@@ -119,6 +124,11 @@ class BertForClassificationPredictor(BertPredictor):
             return super().confidence(output, answer)
         chances = zip(self.labels, output["probs"])
         return math.prod(prob if name in answer else 1 - prob for name, prob in chances)
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        if not isinstance(self._model.objective, MultiLabel):
+            return super().distributions(output)
+        return [{True: prob, False: 1 - prob} for prob in output["probs"]]
 
     def wanted(self, target: Any) -> JsonDict:
         if not isinstance(self._model.objective, MultiLabel):

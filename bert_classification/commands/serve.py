@@ -71,6 +71,11 @@ class Serve(Subcommand):
             help=f"what clients have to bring as `authorization: Bearer ...` (default: ${TOKEN}, "
             "which the list of processes does not show; without one everybody may ask)",
         )
+        add(
+            "--label-studio",
+            action="store_true",
+            help="answer as an ML backend of Label Studio as well: /health, /setup, /predict",
+        )
         add("--log-inputs", action="store_true", help="log the body of each request")
         Settings.add_options(subparser)
         subparser.set_defaults(func=serve)
@@ -113,6 +118,7 @@ def serve(args: argparse.Namespace) -> None:
         token=args.token,
         log_inputs=args.log_inputs,
         thread=model_thread,
+        label_studio=args.label_studio,
     )
     # What is there now stays; searching it for garbage would hold up requests for 0.3 s, every now
     # and then.

@@ -27,6 +27,7 @@ class BertForMultipleChoicePredictor(BertPredictor):
     settings = ABSTAIN
     can_abstain = True
     takes_any_reader = True
+    tells_doubt = True
     segment_keys = ("prompt", "choices")
     attacked_keys = ("prompt",)
 

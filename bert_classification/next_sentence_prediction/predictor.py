@@ -26,6 +26,7 @@ class BertForNextSentencePredictionPredictor(BertPredictor):
     }
     settings = ABSTAIN
     takes_any_reader = True
+    tells_doubt = True
     segment_keys = ("text", "text_pair")
     labels = LABELS
     can_abstain = True

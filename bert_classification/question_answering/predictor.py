@@ -53,6 +53,7 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
     can_abstain = True
     segment_keys = ("question", "context")
     attacked_keys = ("question",)
+    tells_doubt = True
 
     def __init__(
         self,
@@ -106,6 +107,9 @@ class BertForQuestionAnsweringPredictor(BertPredictor):
         given = prediction["answer"]
         others = [each["answer"] for each in prediction["n_best"] if each["score"] >= least]
         return list(dict.fromkeys([given, *others]))
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        return [{(each["start"], each["end"]): each["score"] for each in output["n_best"]}]
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError(

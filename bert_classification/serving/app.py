@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from bert_classification.serving.batching import ModelThread
 from bert_classification.serving.description import REFUSALS, add_docs, describe
 from bert_classification.serving.guard import GuardMiddleware, error_response
+from bert_classification.serving.label_studio import add_label_studio
 from bert_classification.serving.metrics import Metrics
 from bert_classification.serving.pages import add_pages
 from bert_classification.serving.predictions import Predictions
@@ -35,11 +36,13 @@ def make_app(
     token: Optional[str] = None,
     log_inputs: bool = False,
     thread: Optional[Executor] = None,
+    label_studio: bool = False,
 ) -> FastAPI:
     """
     Makes the application; `thread` runs the model, by default one of its own.
 
-    `POST /predict` takes one record, `POST /predict_batch` a list. Every answer is strictly valid
+    `POST /predict` takes one record, `POST /predict_batch` a list. With `label_studio` it is an ML
+    backend for Label Studio as well; see `add_label_studio`. Every answer is strictly valid
     JSON; what is wrong with a request is answered by 4xx and `{"error": ...}`.
     """
     metrics = Metrics()
@@ -64,6 +67,8 @@ def make_app(
     app.add_middleware(HeadersMiddleware)
     app.add_exception_handler(HTTPException, error_response)
 
+    if label_studio:
+        add_label_studio(app, predictor, predictions)
     # Predictors of other packages have no example. The first prediction is a slow one.
     example = getattr(predictor, "example", None)
     one, several = describe(predictor, predictor.predict_json(example) if example else None)

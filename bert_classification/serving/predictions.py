@@ -61,14 +61,18 @@ class Predictions:
 
     async def predict(self, request: Request) -> StrictJSONResponse:
         ((record, outcome),) = await self.outcomes(request, one_record)
+        return self.answer_one(record, outcome)
+
+    def answer_one(self, record: Any, outcome: Outcome) -> StrictJSONResponse:
+        """Answers with the output for a record, or the reason why there is none."""
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             raise outcome
         status = 422 if isinstance(outcome, RecordError) else 200
-        return StrictJSONResponse(self._output(record, outcome), status)
+        return StrictJSONResponse(self.output(record, outcome), status)
 
     async def predict_batch(self, request: Request) -> StrictJSONResponse:
-        outcomes = await self.outcomes(request, self._several_records)
-        return StrictJSONResponse([self._output(*each) for each in outcomes])
+        outcomes = await self.outcomes(request, self.several_records)
+        return StrictJSONResponse([self.output(*each) for each in outcomes])
 
     async def read_record(self, request: Request, max_pieces: Optional[int] = None) -> JsonDict:
         """
@@ -149,7 +153,7 @@ class Predictions:
                 f"pieces that it may have (at most {PIECE_SIZE} characters for each); shorten it."
             )
 
-    def _several_records(self, values: Any) -> list[Any]:
+    def several_records(self, values: Any) -> list[Any]:
         if not isinstance(values, list):
             raise HTTPException(400, "expected a list of records; /predict takes a single one.")
         if len(values) > self._settings.max_batch_records:
@@ -160,7 +164,7 @@ class Predictions:
             )
         return values
 
-    def _output(self, record: Any, outcome: Outcome) -> JsonDict:
+    def output(self, record: Any, outcome: Outcome) -> JsonDict:
         if isinstance(outcome, Exception) and not isinstance(outcome, RecordError):
             outcome = {"error": fault(outcome)}
         if isinstance(self._predictor, BertPredictor):

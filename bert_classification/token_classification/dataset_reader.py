@@ -220,7 +220,7 @@ class BertForTokenClassificationReader(BertReader):
             return self._tags_of_spans(values, words)
         if not isinstance(values["tags"], list):
             raise RecordError(f"`tags`: expected a list, got {describe(values['tags'])}.")
-        tags = [_tag_name(tag, self.label_names) for tag in values["tags"]]
+        tags = [tag_name(tag, self.label_names) for tag in values["tags"]]
         if len(tags) != len(words.starts):
             raise RecordError(
                 f"`tags`: {len(tags)} tags for {len(words.starts)} words; expected one for each "
@@ -302,7 +302,7 @@ def _check_tokens(tokens: Any) -> list[str]:
     return tokens
 
 
-def _tag_name(tag: Any, label_names: Optional[Sequence[str]]) -> str:
+def tag_name(tag: Any, label_names: Optional[Sequence[str]]) -> str:
     if isinstance(tag, str):
         return check_label(tag, "tags")
     if not isinstance(tag, int) or isinstance(tag, bool):

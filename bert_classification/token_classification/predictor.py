@@ -56,6 +56,8 @@ class BertForTokenClassificationPredictor(BertPredictor):
     can_abstain = True
     text_key = "text"
     segment_keys = ("text",)
+    tells_doubt = True
+    asks_for_doubt = {"probs": True}
     writes_tags = True
 
     @property
@@ -155,6 +157,9 @@ class BertForTokenClassificationPredictor(BertPredictor):
 
     def sureness(self, prediction: JsonDict) -> Optional[float]:
         return min((entity["score"] for entity in prediction.get("entities", ())), default=None)
+
+    def distributions(self, output: JsonDict) -> list[dict[Any, float]]:
+        return output["probs"]
 
     def wanted(self, target: Any) -> JsonDict:
         raise ConfigurationError("a text has many tags; none of them can be aimed at.")
