@@ -25,13 +25,13 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Thread
-from typing import Any, Iterator
+from typing import Any, Iterator, Optional
 
 from transformers import BertForSequenceClassification
 
 from benchmarks.checkpoints import Setting, checkpoint
 from benchmarks.comparison import Contest, Row, per_second
-from benchmarks.predict import TOLERANCE, classification_archive
+from benchmarks.predict import INT8_TOLERANCE, TOLERANCE, classification_archive
 from benchmarks.texts import comments
 
 REQUESTS, CLIENTS = 1000, 32
@@ -42,13 +42,22 @@ COMMENTS = 2000
 OURS = "ours"
 OLD = "the old server, with the same archive"
 STOCK = "the old server, with AllenNLP's basic_classifier"
+LITSERVE = "litserve with the Hugging Face model, batches of up to 32"
+INT8 = "ours, int8"
 
 
 def contests(setting: Setting) -> list[Contest]:
     bert = checkpoint(BertForSequenceClassification, setting)
     archived = classification_archive(bert, setting)
     texts = bodies(comments(COMMENTS, setting.data))
-    commands = {OURS: ours(archived), OLD: old_server(archived), STOCK: old_server(bert)}
+    int8 = ("--predictor-args", '{{"precision": "int8"}}')
+    commands = {
+        OURS: ours(archived),
+        INT8: ours(archived, *int8),
+        OLD: old_server(archived),
+        STOCK: old_server(bert),
+        LITSERVE: ["-m", "benchmarks.litserver", bert, "{port}"],
+    }
     # The clients are threads of this process, which must not pause to look for garbage.
     gc.freeze()
     servers = ExitStack()
@@ -65,9 +74,12 @@ def contests(setting: Setting) -> list[Contest]:
     def alone(port: int) -> float:
         return measure(port, texts, 1, setting.amount(REQUESTS_ALONE))[1]
 
-    def contest(work: str, cost: Any, least: float, figure: Any) -> Contest:
+    def contest(
+        work: str, cost: Any, least: float, figure: Any, litserve: float, int8: Optional[float]
+    ) -> Contest:
         sides = {name: partial(partial, cost, port) for name, port in ports.items()}
         rows = [Row(OURS, OLD, least), Row(OURS, STOCK, least)]
+        rows += [Row(OURS, LITSERVE, litserve), Row(INT8, OURS, int8)]
         return Contest(work, sides, rows, partial(check, ports, texts), figure, lambda work: work())
 
     return [
@@ -76,9 +88,11 @@ def contests(setting: Setting) -> list[Contest]:
             crowd,
             3.0,
             per_second(setting.amount(REQUESTS), "requests"),
+            1.8,
+            1.6,
         ),
-        contest(f"answer {CLIENTS} clients, 99th percentile", slowest, 2.0, milliseconds),
-        contest("answer one client, median", alone, 2.5, milliseconds),
+        contest(f"answer {CLIENTS} clients, 99th percentile", slowest, 2.0, milliseconds, 1, None),
+        contest("answer one client, median", alone, 2.5, milliseconds, 1, None),
     ]
 
 
@@ -95,7 +109,8 @@ def check(ports: dict[str, int], texts: list[bytes]) -> None:
         connection.close()
     for name, given in answers.items():
         for own, first in zip(given, answers[OURS]):
-            if abs(max(own["probs"]) - max(first["probs"])) > TOLERANCE:
+            tolerance = INT8_TOLERANCE if name == INT8 else TOLERANCE
+            if abs(max(own["probs"]) - max(first["probs"])) > tolerance:
                 raise ValueError(f"{name} answers {own}, ours {first}.")
     for port in ports.values():
         ask(port, texts, CLIENTS, iter(range(5 * CLIENTS)))

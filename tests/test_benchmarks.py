@@ -14,6 +14,8 @@ from tests.support import FIXTURES, ROOT
 
 @pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda p: p.stem)
 def test_every_file_imports(path: Path) -> None:
+    if path.stem == "litserver":
+        pytest.importorskip("litserve", reason="litserve is of the extra `benchmark`")
     importlib.import_module(f"benchmarks.{path.stem}")
 
 

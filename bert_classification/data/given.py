@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Iterator, Mapping, Optional, Sequence
+from typing import Any, Iterator, Mapping, Optional, Sequence
 
 from allennlp.data import Instance
 
@@ -19,5 +19,6 @@ def given_instances(by_path: Mapping[str, Sequence[Instance]]) -> Iterator[None]
         _given.reset(token)
 
 
-def find_given(path: str) -> Optional[Sequence[Instance]]:
-    return (_given.get() or {}).get(path)
+def find_given(path: Any) -> Optional[Sequence[Instance]]:
+    """Finds those that stand for a path; for a list of paths there are none."""
+    return (_given.get() or {}).get(path) if isinstance(path, str) else None

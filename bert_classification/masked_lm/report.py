@@ -25,7 +25,7 @@ class MaskedLMLines(TaskLines):
     """
 
     def located(self, path: str) -> Iterator[Located]:
-        if self.reader.is_plain(path, "text"):
+        if self.reader.is_plain(path):
             return located_examples(self.reader.examples(path), path)
         return super().located(path)
 

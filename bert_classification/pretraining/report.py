@@ -26,7 +26,7 @@ class PreTrainingLines(TaskLines):
     """
 
     def located(self, path: str) -> Iterator[Located]:
-        if self.reader.is_plain(path, "documents"):
+        if self.reader.is_plain(path):
             return located_examples(self.reader.examples(path), path)
         return super().located(path)
 

@@ -98,8 +98,8 @@ class TestBatches:
 
     def test_all_pairs_of_all_records_run_together(self, predictor) -> None:
         runs: list[int] = []
-        encoder = predictor._model.bert.encoder
-        hook = encoder.register_forward_hook(lambda *_: runs.append(1))
+        embeddings = predictor._model.bert.embeddings
+        hook = embeddings.register_forward_hook(lambda *_: runs.append(1))
         outputs = predictor.predict_batch_json(self.RECORDS)
         hook.remove()
         assert len(runs) == 1
