@@ -32,7 +32,7 @@ test: $(INSTALLED)
 # ARGS="--archives DIR" takes DIR/<task>.tar.gz in the place of tiny models; --pictures DIR says
 # where the pictures go.
 test-browser: .venv/browser $(CHROMIUM)
-	$(BIN)/python -m pytest -n 0 tests/browser $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser $(ARGS)
 
 # Runs every code block of README and docs/, page by page, and the notebooks.
 test-docs: .venv/docs

@@ -21,6 +21,7 @@ from bert_classification.commands.demo import embedded_bert
 
 COMMENTS, CONTEXTS = 2000, 400
 TRAINED_ON, CALIBRATED_ON = 1600, 300
+SAMPLE = 128
 BATCH_SIZE, LEARNING_RATE = 32, 1e-4
 LABELS = ["asks", "of you", "neither"]
 
@@ -55,7 +56,7 @@ def _contest(
     setting: Setting,
     targets: dict[str, float],
 ) -> Contest:
-    sample = texts[:: max(1, len(texts) // 400)][:400]
+    sample = texts[:: max(1, len(texts) // SAMPLE)][:SAMPLE]
     calibration = comments(CALIBRATED_ON + TRAINED_ON, setting.data)[TRAINED_ON:]
     engine = partial(engines.fastest, bert, sample=sample)
     threads = setting.threads

@@ -205,7 +205,8 @@ def _write_json(path: Path, value: Any) -> None:
 def _given_validation(config: dict[str, Any]) -> dict[str, Any]:
     """Reads the validation data once for all folds."""
     path = config.get("validation_data_path")
-    if path is None:
+    # A list is read anew for each fold.
+    if not isinstance(path, str):
         return {}
     section = config.get("validation_dataset_reader") or config["dataset_reader"]
     reader: Any = DatasetReader.from_params(Params(copy.deepcopy(section)))
