@@ -161,6 +161,9 @@ def fuse(bert: BertModel, precision: str) -> None:
     take; with another precision, no longer.
     """
     encoder, here = bert.encoder, torch.backends.mkldnn.is_available()
+    if not isinstance(encoder.layer[0].output.dense, torch.nn.Linear):
+        # In int8 already, and so it stays.
+        return
     encoder.fused = None
     if not here or bert.config.hidden_act != "gelu":
         return

@@ -115,6 +115,16 @@ def test_copies_predict_as_well(tokens, precision) -> None:
             assert torch.allclose(pooled, expected, atol=1e-5 if precision == "float32" else 0.1)
 
 
+@pytest.mark.parametrize("then", ["float32", "int8"])
+def test_int8_stays_int8(tokens, then) -> None:
+    bert = load()
+    set_precision(bert, "int8")
+    with torch.inference_mode():
+        expected = encode_pooled(bert, tokens, TextInput()).pooled
+        set_precision(bert, then)
+        assert torch.equal(encode_pooled(bert, tokens, TextInput()).pooled, expected)
+
+
 def test_where_they_do_not_run(tokens) -> None:
     bert, states = load(), torch.zeros(1, 4, 32)
     with torch.inference_mode():
