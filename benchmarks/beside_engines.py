@@ -4,32 +4,29 @@ beside OpenVINO, CTranslate2, ONNX Runtime and the pipeline, in fp32 and in int8
 """
 
 from functools import partial
-from typing import Any, Callable, Optional, Sequence
+from typing import Sequence
 
 import torch
-from allennlp.predictors import Predictor
-from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification, pipeline
+from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
 
 from benchmarks import engines
 from benchmarks.checkpoints import Setting, archive
 from benchmarks.comparison import Contest, Row, per_second, seconds
 from benchmarks.engines import Predict
-from benchmarks.loops import Answers
 from benchmarks.matrix_limit import limit
+from benchmarks.predict import BATCH_SIZE, OURS, OURS_INT8, PIPELINE, hugging_face, ours
 from benchmarks.texts import comments, questions
 from bert_classification.commands.demo import embedded_bert
 
 COMMENTS, CONTEXTS = 2000, 400
 TRAINED_ON, CALIBRATED_ON = 1600, 300
 SAMPLE = 128
-BATCH_SIZE, LEARNING_RATE = 32, 1e-4
+LEARNING_RATE = 1e-4
 LABELS = ["asks", "of you", "neither"]
 
-OURS, OURS_INT8 = "ours", "ours, int8"
 OPENVINO, OPENVINO_INT8 = "OpenVINO, a stream a thread", "OpenVINO int8 (NNCF), a stream a thread"
 CTRANSLATE, CTRANSLATE_INT8 = "CTranslate2", "CTranslate2 int8"
 ONNX_INT8 = "ONNX Runtime int8, a scale a row"
-PIPELINE = f"Hugging Face pipeline, batches of {BATCH_SIZE}"
 
 
 def contests(setting: Setting) -> list[Contest]:
@@ -61,14 +58,14 @@ def _contest(
     engine = partial(engines.fastest, bert, sample=sample)
     threads = setting.threads
     predict: dict[str, Predict] = {
-        OURS: ours(archived),
-        OURS_INT8: ours(archived, precision="int8"),
+        OURS: ours(archived, LABELS),
+        OURS_INT8: ours(archived, LABELS, precision="int8"),
         OPENVINO: engine(engines.openvino_streams(bert, threads)),
         OPENVINO_INT8: engine(engines.openvino_streams(bert, threads, calibration)),
         CTRANSLATE: engine(engines.ctranslate(bert, threads, "float32")),
         CTRANSLATE_INT8: engine(engines.ctranslate(bert, threads, "int8")),
         ONNX_INT8: engine(engines.onnx_int8(bert, threads)),
-        PIPELINE: hugging_face(bert),
+        PIPELINE: hugging_face(bert, LABELS),
     }
     int8_targets = {OPENVINO_INT8: 1.05, CTRANSLATE_INT8: 1.3, ONNX_INT8: 1.4}
     rows = [Row(OURS, peer, least) for peer, least in targets.items()]
@@ -97,28 +94,6 @@ def check(bert: str, texts: Sequence[str], sides: dict[str, Predict]) -> None:
         print(f"  {name}: {share:.2f} of what matrix products of all layers would take")
 
 
-def ours(archived: str, **settings: Any) -> Predict:
-    predictor = Predictor.from_path(archived, **settings)
-
-    def predict(texts: Sequence[str]) -> Answers:
-        outputs = predictor.predict_batch_json([{"text": text} for text in texts])
-        return [(LABELS.index(output["label"]), max(output["probs"])) for output in outputs]
-
-    return predict
-
-
-def hugging_face(bert: str) -> Predict:
-    classify: Callable[..., Any] = pipeline(
-        "text-classification", bert, device="cpu", batch_size=BATCH_SIZE
-    )
-
-    def predict(texts: Sequence[str]) -> Answers:
-        outputs = classify(list(texts), truncation=True)
-        return [(LABELS.index(output["label"]), output["score"]) for output in outputs]
-
-    return predict
-
-
 def label(text: str) -> str:
     """Something that can be seen in any text, and learned in a minute."""
     words = text.lower()
@@ -127,9 +102,9 @@ def label(text: str) -> str:
     return "of you" if "you" in words else "neither"
 
 
-def trained_checkpoint(setting: Setting, name: Optional[str] = None) -> str:
+def trained_checkpoint(setting: Setting) -> str:
     """Fine-tunes MiniLM on the first comments, and gives its directory."""
-    directory = setting.directory / (name or "trained")
+    directory = setting.directory / "trained"
     if directory.exists():
         return str(directory)
     torch.manual_seed(0)

@@ -69,22 +69,22 @@ def classification_archive(bert: str, setting: Setting) -> str:
     return archive("classification", bert, records, setting, dataset_reader__label_names=LABELS)
 
 
-def ours(archived: str, **settings: Any) -> Predict:
+def ours(archived: str, labels: Sequence[str] = LABELS, **settings: Any) -> Predict:
     predictor = Predictor.from_path(archived, **settings)
 
     def predict(texts: Sequence[str]) -> Answers:
         outputs = predictor.predict_batch_json([{"text": text} for text in texts])
-        return [(LABELS.index(output["label"]), max(output["probs"])) for output in outputs]
+        return [(labels.index(output["label"]), max(output["probs"])) for output in outputs]
 
     return predict
 
 
-def hugging_face(bert: str) -> Predict:
+def hugging_face(bert: str, labels: Sequence[str] = LABELS) -> Predict:
     classify = pipeline("text-classification", bert, device="cpu", batch_size=BATCH_SIZE)
 
     def predict(texts: Sequence[str]) -> Answers:
         outputs = classify(list(texts), truncation=True)
-        return [(LABELS.index(output["label"]), output["score"]) for output in outputs]
+        return [(labels.index(output["label"]), output["score"]) for output in outputs]
 
     return predict
 
