@@ -104,7 +104,7 @@ def encode_pooled(bert: BertModel, tokens: TextFieldTensors, text_input: TextInp
         return Pooled(encoded.pooled, encoded.layer_outputs)
     packing = _pack(bert, mask)
     first = _run_packed(bert, input_ids, token_type_ids, packing, rows=packing.first_pieces)
-    return Pooled(_pool(bert, first, input_ids.shape))
+    return Pooled(_pool(bert, first, input_ids.shape[:-1]))
 
 
 def _checked(
@@ -117,8 +117,9 @@ def _checked(
 
 
 def _pool(bert: BertModel, first: Tensor, shape: torch.Size) -> Tensor:
+    """Pools the first pieces of texts of these dimensions, before their length."""
     # Of (texts, 1, width), since the pooler takes the first piece of a padded batch.
-    return bert.pooler(first.unsqueeze(1)).view(*shape[:-1], -1)
+    return bert.pooler(first.unsqueeze(1)).view(*shape, -1)
 
 
 def encode(bert: BertModel, input_ids: Tensor, token_type_ids: Tensor, mask: Tensor) -> Encoded:
@@ -160,7 +161,7 @@ def _encode_packed(
         rows, first = is_wanted.nonzero().squeeze(1), (is_wanted.cumsum(0) - 1)[first]
     # (pieces, width), of those that are wanted
     packed = _run_packed(bert, input_ids, token_type_ids, packing, layers, rows)
-    pooled = None if bert.pooler is None else _pool(bert, packed[first], shape)
+    pooled = None if bert.pooler is None else _pool(bert, packed[first], shape[:-1])
     indices = packing.indices if rows is None else packing.indices[rows]
     # (texts * length, width)
     hidden_states = packed.new_zeros(shape.numel(), packed.size(-1))
@@ -281,5 +282,5 @@ def _encode_padded(
     if bert.pooler is not None:
         # (texts, width)
         first = hidden_states[torch.arange(len(mask)), mask.int().argmax(-1)]
-        pooled = _pool(bert, first, torch.Size((*shape, length)))
+        pooled = _pool(bert, first, shape)
     return Encoded(hidden_states.view(*shape, length, -1), pooled, layer_outputs)

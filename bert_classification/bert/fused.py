@@ -17,9 +17,9 @@ from transformers.models.bert.modeling_bert import BertEncoder, BertLayer
 from bert_classification.bert.dropout_attention import LengthGroups
 from bert_classification.bert.packing import attend_texts, row_step
 
-_FLOAT_OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
+FLOAT_OPERATORS = ("_linear_pointwise", "_reorder_linear_weight")
 _INT8_OPERATORS = ("qlinear_pointwise", "qlinear_prepack")
-_ROWS = 2048
+ROWS = 2048
 """The layout of weights depends on how many rows are multiplied; it is right for any number."""
 
 
@@ -53,7 +53,7 @@ class FusedLayer:
 
 class FloatLinear:
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), _ROWS)
+        self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
         self._bias = bias
 
     def __call__(self, states: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ class Int8Linear:
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         self._scales = weight.abs().amax(1).clamp_min(_TINY).div_(127)
         rounded = (weight / self._scales.unsqueeze(1)).round_().to(torch.int8)
-        self._weight = torch.ops.onednn.qlinear_prepack(rounded, [_ROWS, weight.size(1)])
+        self._weight = torch.ops.onednn.qlinear_prepack(rounded, [ROWS, weight.size(1)])
         self._zeros = torch.zeros(len(weight), dtype=torch.int64)
         self._bias = bias.clone()
 
@@ -130,7 +130,7 @@ class FloatLayers:
         sources = [each for layer in encoder.layer for each in _sources(layer)]
         if sources[0].dtype is not torch.float32:
             return []
-        versions = [_version(each) for each in sources]
+        versions = [version_of(each) for each in sources]
         if versions != self._versions:
             self._made = [FusedLayer(layer, FloatLinear) for layer in encoder.layer]
             # Last, so that another thread does not take older weights for these.
@@ -167,12 +167,12 @@ def fuse(bert: BertModel, precision: str) -> None:
     encoder.fused = None
     if not here or bert.config.hidden_act != "gelu":
         return
-    if precision == "float32" and _has(torch.ops.mkldnn, _FLOAT_OPERATORS):
+    if precision == "float32" and has_operators(torch.ops.mkldnn, FLOAT_OPERATORS):
         encoder.fused = FloatLayers()
     # Without VNNI, sums of products of 8 bits do not fit where they are added up.
     vnni = getattr(torch.cpu, "_is_vnni_supported", lambda: False)()
-    types = _has(torch, ("quantize_per_tensor", "quint8"))
-    if precision == "int8" and vnni and types and _has(torch.ops.onednn, _INT8_OPERATORS):
+    types = has_operators(torch, ("quantize_per_tensor", "quint8"))
+    if precision == "int8" and vnni and types and has_operators(torch.ops.onednn, _INT8_OPERATORS):
         encoder.fused = Int8Layers(encoder)
 
 
@@ -185,7 +185,7 @@ def find_layers(bert: BertModel, states: Tensor) -> Sequence[FusedLayer]:
     return fused.make(bert.encoder)
 
 
-def _has(operators: Any, names: Sequence[str]) -> bool:
+def has_operators(operators: Any, names: Sequence[str]) -> bool:
     return all(hasattr(operators, each) for each in names)
 
 
@@ -197,7 +197,8 @@ def _sources(layer: BertLayer) -> Iterator[Tensor]:
         yield linear.bias
 
 
-def _version(tensor: Tensor) -> tuple[int, int]:
+def version_of(tensor: Tensor) -> tuple[int, int]:
+    """Tells tensors apart that were written to or lie elsewhere, while they are there."""
     # What is made in inference mode does not count versions.
     return tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version
 

@@ -8,7 +8,13 @@ from allennlp.common.checks import ConfigurationError
 from torch import Tensor
 from transformers import BertModel
 
-from bert_classification.bert.fused import fuse
+from bert_classification.bert.fused import (
+    FLOAT_OPERATORS,
+    ROWS,
+    fuse,
+    has_operators,
+    version_of,
+)
 
 # Of the engines that PyTorch may have been built with, the fastest one comes first.
 _INT8_ENGINES = ("onednn", "x86", "fbgemm", "qnnpack")
@@ -54,9 +60,9 @@ class PrepackedLinear(torch.nn.Linear):
     """
 
     _prepacked: Optional[Tensor] = None
-    # What was prepacked, and its version: it may be written to, or be replaced.
+    # What was prepacked, held so that nothing else comes to lie at its address, and its version.
     _source: Optional[Tensor] = None
-    _version = -1
+    _source_version: Optional[tuple[int, int]] = None
 
     def forward(self, input: Tensor) -> Tensor:
         if torch.is_grad_enabled() or input.device.type != "cpu" or input.dtype != torch.float32:
@@ -65,30 +71,22 @@ class PrepackedLinear(torch.nn.Linear):
         return torch.ops.mkldnn._linear_pointwise(input, weight, self.bias, "none", [], "")
 
     def _prepack(self) -> Tensor:
-        # A model that is made in inference mode does not count versions.
-        version = 0 if self.weight.is_inference() else self.weight._version
-        source = self._source
-        replaced = source is None or source.data_ptr() != self.weight.data_ptr()
-        if self._prepacked is None or replaced or self._version != version:
+        version = version_of(self.weight)
+        if self._prepacked is None or self._source_version != version:
             source = self.weight.detach()
-            self._prepacked = torch.ops.mkldnn._reorder_linear_weight(source, _ROWS)
+            self._prepacked = torch.ops.mkldnn._reorder_linear_weight(source, ROWS)
             # Last, so that another thread does not take older weights for these.
-            self._source, self._version = source, version
+            self._source, self._source_version = source, version
         return self._prepacked
 
     def __getstate__(self) -> dict[str, Any]:
         """Leaves out what is prepacked, which can be neither copied nor pickled."""
-        left_out = ("_prepacked", "_source", "_version")
+        left_out = ("_prepacked", "_source", "_source_version")
         return {key: value for key, value in self.__dict__.items() if key not in left_out}
 
 
-_ROWS = 2048
-"""The layout depends on how many rows are multiplied; it is right for any number."""
-
-
 def _prepack_weights(encoder: torch.nn.Module) -> None:
-    operators = ("_linear_pointwise", "_reorder_linear_weight")
-    there = all(hasattr(torch.ops.mkldnn, each) for each in operators)
+    there = has_operators(torch.ops.mkldnn, FLOAT_OPERATORS)
     if torch.backends.mkldnn.is_available() and there:
         for module in encoder.modules():
             if type(module) is torch.nn.Linear:

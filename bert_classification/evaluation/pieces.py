@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterable, Iterator, NamedTuple, Optional, Sequence
 
 import numpy
 import torch
@@ -13,7 +13,7 @@ from bert_classification.evaluation.bootstrap import Interval
 from bert_classification.evaluation.figures import Figures, Show, mean, place_of
 from bert_classification.evaluation.page import Part, Section, Table, Text
 from bert_classification.evaluation.pictures import bars
-from bert_classification.evaluation.task_lines import Located
+from bert_classification.evaluation.task_lines import Located, TaskLines
 
 PIECES_AT_ONCE = 512
 """Whose logits over the vocabulary are in memory."""
@@ -81,6 +81,32 @@ def located_examples(examples: Iterable[tuple[str, Any]], path: str) -> Iterator
     """Yields examples of running text, which are no records."""
     for location, example in examples:
         yield Located({}, path, int(location.rsplit(" ", 1)[-1]), example)
+
+
+class PieceLines(TaskLines):
+    """Lines of a task that predicts pieces: `batch_answers` says what of a batch."""
+
+    def located(self, path: str) -> Iterator[Located]:
+        if self.reader.is_plain(path):
+            return located_examples(self.reader.examples(path), path)
+        return super().located(path)
+
+    def answers(self, records: Sequence[Located]) -> list[JsonDict]:
+        answers: list[JsonDict] = [{} for _ in records]
+        for indices, tensors in self.batches(records):
+            with torch.inference_mode():
+                batch = self.batch_answers([records[index] for index in indices], tensors)
+            for index, answer in zip(indices, batch):
+                answers[index] = answer
+        return answers
+
+    def batch_answers(self, records: Sequence[Located], tensors: Any) -> list[JsonDict]:
+        """Makes the answers to records of the tensors of their batch."""
+        raise NotImplementedError
+
+    @classmethod
+    def figures(cls, line: JsonDict) -> Figures:
+        return PieceFigures()
 
 
 class PieceFigures(Figures):
